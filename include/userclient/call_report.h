@@ -1,0 +1,89 @@
+#pragma once
+
+/// What really happened during one call: every attempt, where it went, how long it took, why there was another one.
+///
+///   absl::StatusOr<user::v1::GetUserResponse> user = client->GetUser(request);
+///   if (!user.ok()) std::cerr << userclient::Explain(*userclient::ReportOf(user.status()));
+///
+/// A failed call carries its report in its status. To have the report of a call that succeeds, pass CallOptions::report.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace userclient {
+
+/// Why an attempt was made.
+enum class AttemptReason {
+  kFirst = 1,
+  /// After a retryable failure, when the backoff of the retry policy had passed.
+  kRetry = 2,
+  /// After a failure for which the server itself said when to come back (`grpc-retry-pushback-ms`).
+  kPushback = 3,
+};
+
+/// Why there was no further attempt.
+enum class CallEnd {
+  kSucceeded = 1,
+  /// The method has no retryPolicy.
+  kNoRetryPolicy = 2,
+  /// retryableStatusCodes does not list this status.
+  kNotRetryable = 3,
+  kAttemptsExhausted = 4,
+  /// retryThrottling: too many failures of late.
+  kThrottled = 5,
+  /// The server asked not to retry.
+  kPushedBack = 6,
+  /// The deadline passed, or would have passed before the next attempt.
+  kDeadline = 7,
+  /// The server had sent response headers, which commits the call (gRFC A6).
+  kCommitted = 8,
+  /// The caller cancelled.
+  kCancelled = 9,
+  /// Refused before the first attempt; see RejectionOf.
+  kRejected = 10,
+};
+
+/// "retry", "attempts exhausted": for people.
+std::string_view AttemptReasonName(AttemptReason reason);
+std::string_view CallEndName(CallEnd end);
+
+struct AttemptReport {
+  AttemptReason reason = AttemptReason::kFirst;
+  /// As gRPC names it, for example "ipv4:127.0.0.2:50051"; empty if there was no connection.
+  std::string peer{};
+  /// What was waited before this attempt: backoff or pushback.
+  std::chrono::nanoseconds waited{};
+  /// From the start of the call to the start of this attempt.
+  std::chrono::nanoseconds started{};
+  std::chrono::nanoseconds duration{};
+  /// Code and message as the server gave them.
+  absl::Status status{};
+};
+
+struct CallReport {
+  /// "user.v1.UserService/GetUser"
+  std::string method{};
+  /// The compartment that carried the call.
+  std::string compartment{};
+  /// From the start of the call to its deadline.
+  std::chrono::nanoseconds budget{};
+  std::chrono::nanoseconds duration{};
+  /// In the order in which they were started; empty for a rejection.
+  std::vector<AttemptReport> attempts{};
+  CallEnd end = CallEnd::kSucceeded;
+  /// What the call returned.
+  absl::StatusCode code = absl::StatusCode::kOk;
+};
+
+/// The report inside the status of a failed call; nullopt for a status that no call of this library returned.
+std::optional<CallReport> ReportOf(const absl::Status& status);
+
+/// The report as text for a person: one line for the call, one for each attempt.
+std::string Explain(const CallReport& report);
+
+}  // namespace userclient

@@ -1,0 +1,66 @@
+#pragma once
+
+/// Stops calling a service that keeps failing, and tries it again later. Every compartment whose config has a `circuitBreaker`
+/// has one (service_config.h gives the numbers).
+///
+///            failures reach failure_ratio            open_duration has passed
+///   closed ─────────────────────────────► open ─────────────────────────────► half-open
+///     ▲                                     ▲ ── a probe fails ───────────────────┤
+///     └───────────── half_open_probes calls in a row succeed ─────────────────────┘
+///
+/// While it is open, calls end at once with UNAVAILABLE and Rejection::kCircuitOpen, and nothing is sent. Half-open, a few calls
+/// are let through as probes and the others are refused.
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace userclient {
+
+enum class CircuitState {
+  /// Calls go through and are counted.
+  kClosed = 1,
+  /// Calls are refused.
+  kOpen = 2,
+  /// A few calls go through, to see whether the service is back.
+  kHalfOpen = 3,
+  /// Somebody decided that calls are refused until further notice.
+  kForcedOpen = 4,
+  /// Somebody decided that calls go through until further notice, whatever comes of them.
+  kForcedClosed = 5,
+};
+
+/// Why a breaker changed its state.
+enum class CircuitCause {
+  /// failure_ratio was reached.
+  kFailureRatio = 1,
+  kConsecutiveFailures = 2,
+  /// Too many calls took slow_call_duration or longer.
+  kSlowCallRatio = 3,
+  kOpenDurationPassed = 4,
+  kProbeFailed = 5,
+  /// The probes under way did not end in time.
+  kProbesOverdue = 6,
+  kProbesSucceeded = 7,
+  /// An operator or a program took control, or gave it back.
+  kForced = 8,
+};
+
+/// "half-open", "failure ratio reached": for people.
+std::string_view CircuitStateName(CircuitState state);
+std::string_view CircuitCauseName(CircuitCause cause);
+
+/// One change of state.
+struct CircuitTransition {
+  CircuitState from = CircuitState::kClosed;
+  CircuitState to = CircuitState::kClosed;
+  CircuitCause cause = CircuitCause::kForced;
+  /// If it opened: until it tries again.
+  std::chrono::nanoseconds open_for{};
+  /// If it opened because of what the window held: what that was.
+  int64_t calls = 0;
+  int64_t failures = 0;
+  int64_t slow_calls = 0;
+};
+
+}  // namespace userclient

@@ -1,0 +1,141 @@
+#pragma once
+
+/// The service config: one JSON file that says how every method of a service is called.
+///
+///   absl::StatusOr<userclient::ServiceConfig> config = userclient::ServiceConfig::Load("service_config/production.json");
+///   if (!config.ok()) std::cerr << config.status().message();   // names the file, the place and what to do, for every mistake
+///
+/// The file is the standard gRPC service config plus one key, `userclient`, for what the standard has no word for:
+///
+///       production.json ──parse──► methods, retry_throttling, bulkheads, dns_refresh   executed by userclient
+///                          └─────► channel_json                                        handed to gRPC's channel
+///
+/// Reading is strict: an unknown or repeated key, a wrong type or an impossible value is an error with its path
+/// (`methodConfig[0].retryPolicy.maxAttempts: must be at least 2`); nothing is ignored, nothing clamped.
+/// Every field is explained in docs/service_config.md.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "userclient/status_code_set.h"
+
+namespace userclient {
+
+/// Which methods an entry speaks of, as in the standard: both names, or a service with an empty method (all its methods),
+/// or both empty (every method of every service). The more exact name wins.
+struct MethodName {
+  std::string service{};
+  std::string method{};
+
+  friend bool operator==(const MethodName&, const MethodName&) = default;
+};
+
+/// `retryPolicy` (gRFC A6).
+struct RetryPolicy {
+  /// Attempts in all, the first one included: 2 to 10. (gRPC's own retries stop at 5.)
+  int max_attempts = 2;
+  /// The n-th retry waits min(initial_backoff * backoff_multiplier^(n-1), max_backoff), times a random factor from 0.8 to 1.2.
+  std::chrono::nanoseconds initial_backoff{};
+  std::chrono::nanoseconds max_backoff{};
+  double backoff_multiplier = 2;
+  /// How long one attempt may take. Absent: as long as the call.
+  std::optional<std::chrono::nanoseconds> per_attempt_recv_timeout{};
+  /// Never empty.
+  StatusCodeSet retryable_status_codes{};
+};
+
+/// `hedgingPolicy` (gRFC A6). Read and checked; executed from the release that brings hedging.
+struct HedgingPolicy {
+  /// Attempts in all, the first one included: 2 to 10.
+  int max_attempts = 2;
+  /// Between one attempt and the next; zero sends all at once.
+  std::chrono::nanoseconds hedging_delay{};
+  /// A status that only sends the next attempt at once. Any other failure ends the call. May be empty.
+  StatusCodeSet non_fatal_status_codes{};
+};
+
+/// One entry of `methodConfig`.
+struct MethodConfig {
+  /// Never empty. No name stands in two entries.
+  std::vector<MethodName> names{};
+  /// For the whole call, over all attempts. Absent: the client's default.
+  std::optional<std::chrono::nanoseconds> timeout{};
+  /// At most one of the two.
+  std::optional<RetryPolicy> retry_policy{};
+  std::optional<HedgingPolicy> hedging_policy{};
+};
+
+/// `retryThrottling` (gRFC A6): retries stop while the tokens are at or below half of max_tokens.
+struct RetryThrottling {
+  /// 1 to 1000.
+  int max_tokens = 100;
+  /// Tokens that one success gives back, in thousandths: 1 to 1,000,000. (The file says 0.1 and may use three decimals.)
+  int milli_token_ratio = 100;
+};
+
+/// `circuitBreaker` of a bulkhead. Read and checked; executed from the release that brings the breaker.
+struct CircuitBreakerOptions {
+  /// The span of time over which failures are counted. At least 100 ms.
+  std::chrono::nanoseconds window = std::chrono::seconds(10);
+  /// Fewer calls than this in the window never open the breaker. At least 1.
+  int minimum_calls = 20;
+  /// Opens when failures / calls reaches this. Above 0, up to 1.
+  double failure_ratio = 0.5;
+  /// How long it stays open the first time; doubles each time a probe fails, up to max_open_duration.
+  std::chrono::nanoseconds open_duration = std::chrono::seconds(5);
+  std::chrono::nanoseconds max_open_duration = std::chrono::seconds(60);
+  /// So many probes in a row must succeed to close it. At least 1.
+  int half_open_probes = 3;
+};
+
+/// One entry of `userclient.bulkheads`: a named compartment with its own connections and its own limits.
+struct BulkheadConfig {
+  /// Unique; letters, digits, '_' and '-'.
+  std::string name{};
+  /// Never empty. No name stands in two bulkheads.
+  std::vector<MethodName> methods{};
+  /// Channels, each with connections of its own. 1 to 64.
+  int channels = 1;
+  /// Calls in flight. Absent: no limit. Read and checked; executed from the release that brings the limiter.
+  std::optional<int> max_concurrent_calls{};
+  /// How long a call may wait for a seat when the compartment is full; zero refuses at once.
+  std::chrono::nanoseconds max_wait{};
+  std::optional<CircuitBreakerOptions> circuit_breaker{};
+};
+
+/// A whole service config, read and checked. A plain value.
+struct ServiceConfig {
+  /// Reads a config from text. *Errors:* INVALID_ARGUMENT naming every mistake by its path (or, for text that is not JSON,
+  /// by line and column).
+  static absl::StatusOr<ServiceConfig> Parse(std::string_view json);
+
+  /// Reads a config from a file. *Errors:* as Parse, with the file's name before it; NOT_FOUND, PERMISSION_DENIED or UNKNOWN
+  /// if the file cannot be read.
+  static absl::StatusOr<ServiceConfig> Load(const std::filesystem::path& file);
+
+  /// The config that is built in (service_config/default.json), made for user.v1.UserService.
+  static const ServiceConfig& Default();
+
+  /// The entry that applies to a method: by exact name, else by service, else the one for everything; nullptr if none does.
+  const MethodConfig* FindMethod(std::string_view service, std::string_view method) const;
+
+  /// The compartment of a method, found the same way; nullptr if none claims it.
+  const BulkheadConfig* FindBulkhead(std::string_view service, std::string_view method) const;
+
+  std::vector<MethodConfig> methods{};
+  std::optional<RetryThrottling> retry_throttling{};
+  std::vector<BulkheadConfig> bulkheads{};
+  /// How often a `dns:` target is looked up again. At least 100 ms. Read and checked; executed from the release that brings the watcher.
+  std::chrono::nanoseconds dns_refresh = std::chrono::seconds(5);
+
+  /// What is left for gRPC's channel: the file without everything that userclient executes itself.
+  std::string channel_json = "{}";
+};
+
+}  // namespace userclient

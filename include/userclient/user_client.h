@@ -1,0 +1,79 @@
+#pragma once
+
+/// START HERE. The client of user.v1.UserService.
+///
+///   absl::StatusOr<userclient::UserClient> client = userclient::UserClient::Create({
+///       .target = "dns:///users.prod.svc.cluster.local:50051",
+///       .credentials = userclient::Credentials::Tls({.root_certificates = "/etc/ca.pem"}),
+///   });
+///   user::v1::GetUserRequest request;
+///   request.set_user_id("u-42");
+///   absl::StatusOr<user::v1::GetUserResponse> user = client->GetUser(request, {.timeout = 200ms});
+///
+/// What the service config says about a method, its deadline, its retries and its compartment, happens to every call by itself;
+/// docs/life_of_a_call.md tells the way. The other headers are read when needed:
+///   call_options.h    what one call wants differently       call_report.h   what happened during a call
+///   client_options.h  how to reach the service              rejection.h     whether the client itself refused
+///   service_config.h  the policies, as a JSON file          error_details.h what the server said about an error
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "user/v1/user_service.pb.h"
+#include "userclient/call_options.h"
+#include "userclient/client_options.h"
+#include "userclient/rejection.h"
+#include "userclient/service_config.h"
+#include "userclient/user_list.h"
+
+namespace userclient {
+
+/// What a server's health service answers (grpc.health.v1).
+enum class ServingStatus { kUnknown, kServing, kNotServing };
+
+/// A handle on connections and policies that all its copies share. Make one per process and service, and copy it where needed.
+///
+/// *Thread-safe.* Every call blocks until it has an answer, its deadline passes, or it is cancelled; none blocks longer than that.
+/// *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT from the client itself
+/// means unusable CallOptions, and says which. RejectionOf(status) tells calls that the client refused.
+class UserClient {
+ public:
+  /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
+  /// server: it may start later. *Errors:* INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED naming the option or the place in the
+  /// file that is wrong.
+  static absl::StatusOr<UserClient> Create(ClientOptions options);
+
+  /// What Create would say about a service config: whether it can be used for user.v1.UserService.
+  static absl::Status CheckConfig(const ServiceConfig& config);
+
+  absl::StatusOr<user::v1::GetUserResponse> GetUser(const user::v1::GetUserRequest& request, const CallOptions& options = {}) const;
+
+  /// One page. For all of them, see ListAllUsers.
+  absl::StatusOr<user::v1::ListUsersResponse> ListUsers(const user::v1::ListUsersRequest& request,
+                                                        const CallOptions& options = {}) const;
+
+  /// Every user from `request.page_token()` on, page after page, each page a call of its own with these options.
+  ///
+  ///   userclient::UserList users = client->ListAllUsers({});
+  ///   for (const user::v1::User& user : users) ...
+  ///   if (!users.status().ok()) ...
+  UserList ListAllUsers(user::v1::ListUsersRequest request, CallOptions options = {}) const;
+
+  /// Creates a user exactly once, however many attempts it takes: a request without an idempotency_key is sent with a fresh one,
+  /// the same for all attempts.
+  absl::StatusOr<user::v1::CreateUserResponse> CreateUser(user::v1::CreateUserRequest request, const CallOptions& options = {}) const;
+
+  /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
+  /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service.
+  absl::StatusOr<ServingStatus> CheckHealth(std::string_view service, const CallOptions& options = {}) const;
+
+ private:
+  class Impl;
+  explicit UserClient(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace userclient
