@@ -1,0 +1,90 @@
+#include "call/attempt_context.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/server_context.h>
+
+#include <string_view>
+
+namespace userclient::internal {
+namespace {
+
+/// W3C trace context (https://www.w3.org/TR/trace-context/).
+constexpr const char* kTraceHeaders[] = {"traceparent", "tracestate"};
+
+/// libstdc++'s steady clock and gRPC's monotonic one both are CLOCK_MONOTONIC.
+gpr_timespec ToTimespec(TimePoint time) {
+  const auto since_boot = time.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  gpr_timespec timespec;
+  timespec.tv_sec = seconds.count();
+  timespec.tv_nsec = static_cast<int32_t>(Duration(since_boot - seconds).count());
+  timespec.clock_type = GPR_CLOCK_MONOTONIC;
+  return timespec;
+}
+
+bool Holds(const Metadata& metadata, std::string_view key) {
+  for (const auto& [present, value] : metadata) {
+    if (present == key) return true;
+  }
+  return false;
+}
+
+/// Sends the parent's trace context on, unless the caller has set one.
+void ForwardTrace(const grpc::ServerContextBase& parent, const CallOptions& options, grpc::ClientContext& context) {
+  if (Holds(options.metadata, kTraceHeaders[0])) return;
+  for (const char* header : kTraceHeaders) {
+    const auto [first, last] = parent.client_metadata().equal_range(header);
+    for (auto it = first; it != last; ++it) context.AddMetadata(header, std::string(it->second.data(), it->second.size()));
+  }
+}
+
+std::multimap<std::string, std::string> Copied(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
+  std::multimap<std::string, std::string> copy;
+  for (const auto& [key, value] : metadata) copy.emplace(std::string(key.data(), key.size()), std::string(value.data(), value.size()));
+  return copy;
+}
+
+}  // namespace
+
+AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts) {
+  if (options.parent != nullptr) {
+    inherited_ = grpc::ClientContext::FromServerContext(*options.parent);
+    context_ = inherited_.get();
+    ForwardTrace(*options.parent, options, *context_);
+  } else {
+    context_ = &own_.emplace();
+  }
+  context_->set_deadline(ToTimespec(deadline));
+  for (const auto& [key, value] : options.metadata) context_->AddMetadata(key, value);
+  if (previous_attempts > 0) context_->AddMetadata("grpc-previous-rpc-attempts", std::to_string(previous_attempts));
+  if (options.stop.stop_possible()) cancel_on_stop_.emplace(options.stop, Cancel{context_});
+}
+
+Pushback AttemptContext::pushback() const {
+  const auto [first, last] = context_->GetServerTrailingMetadata().equal_range("grpc-retry-pushback-ms");
+  if (first == last) return {};
+  // Two answers to "when" are none that can be obeyed.
+  if (std::next(first) != last) return {.stop = true};
+  return ParsePushback(std::string_view(first->second.data(), first->second.size()));
+}
+
+void AttemptContext::CopyMetadata(ResponseMetadata& metadata) const {
+  metadata.initial = Copied(context_->GetServerInitialMetadata());
+  metadata.trailing = Copied(context_->GetServerTrailingMetadata());
+}
+
+std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, TimePoint now) {
+  const gpr_timespec deadline = parent.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return std::nullopt;
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  // Years away: as good as none, and more than nanoseconds in 64 bits can hold.
+  constexpr int64_t kFarAway = 100LL * 365 * 24 * 3600;
+  if (left.tv_sec > kFarAway) return std::nullopt;
+  return now + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
+}
+
+bool CancelledByCaller(const CallOptions& options) {
+  return options.stop.stop_requested() || (options.parent != nullptr && options.parent->IsCancelled());
+}
+
+}  // namespace userclient::internal

@@ -1,0 +1,39 @@
+#include "call/call_recorder.h"
+
+#include <string>
+#include <utility>
+
+#include "call/status_payloads.h"
+
+namespace userclient::internal {
+
+void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status& status, AttemptReason reason, Duration waited,
+                               TimePoint began, TimePoint ended) {
+  attempts_.push_back({.reason = reason,
+                       .peer = context.peer(),
+                       .waited = waited,
+                       .started = began - start_,
+                       .duration = ended - began,
+                       .status = status});
+}
+
+absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint now) {
+  if (status.ok() && !wants_success()) return status;
+  CallReport report = {.method = plan_.name,
+                       .compartment = plan_.compartment->name(),
+                       .budget = budget_,
+                       .duration = now - start_,
+                       .attempts = std::move(attempts_),
+                       .end = end,
+                       .code = status.code()};
+  if (!status.ok()) AttachReport(report, status);
+  if (options_.report != nullptr) *options_.report = std::move(report);
+  return status;
+}
+
+absl::Status CallRecorder::Reject(Rejection rejection, absl::Status status, TimePoint now) {
+  AttachRejection(rejection, status);
+  return Finish(std::move(status), CallEnd::kRejected, now);
+}
+
+}  // namespace userclient::internal

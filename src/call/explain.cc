@@ -1,0 +1,79 @@
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "userclient/call_report.h"
+
+namespace userclient {
+namespace {
+
+/// "1.5 ms", "2.00 s": three digits are enough for a person.
+std::string ForPeople(std::chrono::nanoseconds duration) {
+  const auto nanoseconds = static_cast<double>(duration.count());
+  if (nanoseconds < 1e3) return absl::StrFormat("%d ns", duration.count());
+  if (nanoseconds < 1e6) return absl::StrFormat("%.3g us", nanoseconds / 1e3);
+  if (nanoseconds < 1e9) return absl::StrFormat("%.3g ms", nanoseconds / 1e6);
+  return absl::StrFormat("%.3f s", nanoseconds / 1e9);
+}
+
+std::string CodeName(absl::StatusCode code) { return absl::StatusCodeToString(code); }
+
+void AppendAttempt(const AttemptReport& attempt, size_t number, std::string& text) {
+  absl::StrAppend(&text, "\n  ", number, ". ", std::string(AttemptReasonName(attempt.reason)), " at ", ForPeople(attempt.started));
+  if (attempt.waited.count() > 0) absl::StrAppend(&text, " (waited ", ForPeople(attempt.waited), ")");
+  absl::StrAppend(&text, ", ", attempt.peer.empty() ? "no connection" : attempt.peer, ", ", ForPeople(attempt.duration), ": ",
+                  CodeName(attempt.status.code()));
+  if (!attempt.status.message().empty()) absl::StrAppend(&text, " \"", std::string(attempt.status.message()), "\"");
+}
+
+}  // namespace
+
+std::string_view AttemptReasonName(AttemptReason reason) {
+  switch (reason) {
+    case AttemptReason::kFirst:
+      return "first attempt";
+    case AttemptReason::kRetry:
+      return "retry";
+    case AttemptReason::kPushback:
+      return "retry when the server asked for it";
+  }
+  return "attempt";
+}
+
+std::string_view CallEndName(CallEnd end) {
+  switch (end) {
+    case CallEnd::kSucceeded:
+      return "succeeded";
+    case CallEnd::kNoRetryPolicy:
+      return "the method has no retryPolicy";
+    case CallEnd::kNotRetryable:
+      return "the status is not in retryableStatusCodes";
+    case CallEnd::kAttemptsExhausted:
+      return "maxAttempts reached";
+    case CallEnd::kThrottled:
+      return "retryThrottling: too many failures of late";
+    case CallEnd::kPushedBack:
+      return "the server asked not to retry";
+    case CallEnd::kDeadline:
+      return "no time left before the deadline";
+    case CallEnd::kCommitted:
+      return "the server had already sent response headers";
+    case CallEnd::kCancelled:
+      return "cancelled by the caller";
+    case CallEnd::kRejected:
+      return "refused by the client before anything was sent";
+  }
+  return "ended";
+}
+
+std::string Explain(const CallReport& report) {
+  std::string text = absl::StrCat(report.method, ": ", CodeName(report.code), " after ", ForPeople(report.duration), " of ",
+                                  ForPeople(report.budget), ", ", report.attempts.size(),
+                                  report.attempts.size() == 1 ? " attempt" : " attempts", ", compartment ", report.compartment);
+  for (size_t i = 0; i < report.attempts.size(); ++i) AppendAttempt(report.attempts[i], i + 1, text);
+  if (report.code != absl::StatusCode::kOk) absl::StrAppend(&text, "\n  no further attempt: ", std::string(CallEndName(report.end)));
+  return text;
+}
+
+}  // namespace userclient

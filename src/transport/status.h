@@ -1,0 +1,15 @@
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace userclient::internal {
+
+/// The payload that holds the trailer `grpc-status-details-bin` as it came: a serialised google.rpc.Status.
+inline constexpr char kStatusDetailsPayload[] = "type.googleapis.com/google.rpc.Status";
+
+/// The same code, message and details.
+absl::Status ToAbslStatus(const grpc::Status& status);
+
+}  // namespace userclient::internal

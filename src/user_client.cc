@@ -1,0 +1,102 @@
+#include "userclient/user_client.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_format.h"
+#include "call/service_client.h"
+#include "transport/health_check.h"
+#include "user/v1/user_service.grpc.pb.h"
+#include "userclient/v1/health.pb.h"
+
+namespace userclient {
+
+using user::v1::CreateUserRequest;
+using user::v1::CreateUserResponse;
+using user::v1::GetUserRequest;
+using user::v1::GetUserResponse;
+using user::v1::ListUsersRequest;
+using user::v1::ListUsersResponse;
+using user::v1::UserService;
+
+namespace {
+
+const google::protobuf::ServiceDescriptor& Descriptor() {
+  return *GetUserRequest::descriptor()->file()->FindServiceByName("UserService");
+}
+
+/// A random UUID (RFC 9562, version 4): the same user must not be created twice, whoever else is creating users.
+std::string NewIdempotencyKey() {
+  absl::BitGen random;
+  const auto high = absl::Uniform<uint64_t>(random);
+  const auto low = absl::Uniform<uint64_t>(random);
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32, (high >> 16) & 0xffff, high & 0xfff, 0x8000 | ((low >> 48) & 0x3fff),
+                         low & 0xffff'ffff'ffff);
+}
+
+}  // namespace
+
+class UserClient::Impl {
+ public:
+  using Stub = UserService::StubInterface;
+
+  explicit Impl(internal::ServiceClient<UserService> service) : service_(std::move(service)) {}
+
+  const internal::ServiceClient<UserService> service_;
+  const internal::UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser);
+  const internal::UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ = service_.Unary("ListUsers", &Stub::ListUsers);
+  const internal::UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ =
+      service_.Unary("CreateUser", &Stub::CreateUser);
+  const internal::MethodPlan check_health_ = service_.core().PlanFor("grpc.health.v1.Health", "Check");
+};
+
+absl::StatusOr<UserClient> UserClient::Create(ClientOptions options) {
+  auto service = internal::ServiceClient<UserService>::Create(options, Descriptor());
+  if (!service.ok()) return service.status();
+  return UserClient(std::make_shared<const Impl>(*std::move(service)));
+}
+
+absl::Status UserClient::CheckConfig(const ServiceConfig& config) { return internal::CheckConfigFor(config, Descriptor()); }
+
+absl::StatusOr<GetUserResponse> UserClient::GetUser(const GetUserRequest& request, const CallOptions& options) const {
+  return impl_->service_.Call(impl_->get_user_, request, options);
+}
+
+absl::StatusOr<ListUsersResponse> UserClient::ListUsers(const ListUsersRequest& request, const CallOptions& options) const {
+  return impl_->service_.Call(impl_->list_users_, request, options);
+}
+
+UserList UserClient::ListAllUsers(ListUsersRequest request, CallOptions options) const {
+  return UserList(std::move(request), [client = *this, options = std::move(options)](const ListUsersRequest& page) {
+    return client.ListUsers(page, options);
+  });
+}
+
+absl::StatusOr<CreateUserResponse> UserClient::CreateUser(CreateUserRequest request, const CallOptions& options) const {
+  if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
+  return impl_->service_.Call(impl_->create_user_, request, options);
+}
+
+absl::StatusOr<ServingStatus> UserClient::CheckHealth(std::string_view service, const CallOptions& options) const {
+  v1::HealthCheckRequest request;
+  request.set_service(std::string(service));
+  v1::HealthCheckResponse response;
+  const absl::Status status = internal::UnaryCall(
+      impl_->check_health_, options, [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
+        return internal::CheckHealthOnce(channel.channel, context, request, response);
+      });
+  if (absl::IsNotFound(status)) return ServingStatus::kUnknown;
+  if (!status.ok()) return status;
+  switch (response.status()) {
+    case v1::HealthCheckResponse::SERVING_STATUS_SERVING:
+      return ServingStatus::kServing;
+    case v1::HealthCheckResponse::SERVING_STATUS_NOT_SERVING:
+      return ServingStatus::kNotServing;
+    default:
+      return ServingStatus::kUnknown;
+  }
+}
+
+}  // namespace userclient
