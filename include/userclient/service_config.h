@@ -11,11 +11,10 @@
 ///                          └─────► channel_json                                        handed to gRPC's channel
 ///
 /// Reading is strict: an unknown or repeated key, a wrong type or an impossible value is an error with its path
-/// (`methodConfig[0].retryPolicy.maxAttempts: must be at least 2`); nothing is ignored, nothing clamped.
-/// Every field is explained in docs/service_config.md.
+/// (`methodConfig[0].retryPolicy.maxAttempts: must be at least 2`); nothing is ignored, nothing clamped. All mistakes of a file
+/// are reported at once. Every field is explained in docs/service_config.md.
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -96,7 +95,7 @@ struct CircuitBreakerOptions {
 
 /// One entry of `userclient.bulkheads`: a named compartment with its own connections and its own limits.
 struct BulkheadConfig {
-  /// Unique; letters, digits, '_' and '-'.
+  /// Unique; letters, digits, '_' and '-'; not "default", the compartment of the methods that no bulkhead claims.
   std::string name{};
   /// Never empty. No name stands in two bulkheads.
   std::vector<MethodName> methods{};
@@ -131,10 +130,12 @@ struct ServiceConfig {
   std::vector<MethodConfig> methods{};
   std::optional<RetryThrottling> retry_throttling{};
   std::vector<BulkheadConfig> bulkheads{};
-  /// How often a `dns:` target is looked up again. At least 100 ms. Read and checked; executed from the release that brings the watcher.
+  /// How often a `dns:` target is looked up again. At least 100 ms. Read and checked; executed from the release that brings the
+  /// watcher.
   std::chrono::nanoseconds dns_refresh = std::chrono::seconds(5);
 
-  /// What is left for gRPC's channel: the file without everything that userclient executes itself.
+  /// What is left for gRPC's channel: the file without everything that userclient executes itself. Not checked against the load
+  /// balancing policies that the linked gRPC knows.
   std::string channel_json = "{}";
 };
 

@@ -1,0 +1,129 @@
+#include "config/advice.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace userclient::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::vector<std::string> AdviseOn(std::string_view json) {
+  const absl::StatusOr<ServiceConfig> config = ServiceConfig::Parse(json);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? Advise(*config) : std::vector<std::string>();
+}
+
+// A config about which there is nothing to say but what stands in `method`.
+std::string WithMethod(std::string_view method) {
+  return R"({"loadBalancingConfig": [{"round_robin": {}}], "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+             "methodConfig": [{"name": [{"service": "s.S"}]}, {"name": [{}], )" +
+         std::string(method) + "}]}";
+}
+
+std::string WithBulkhead(std::string_view bulkhead) {
+  return R"({"loadBalancingConfig": [{"round_robin": {}}], "userclient": {"bulkheads": [{"name": "a", "methods": [{}], )" +
+         std::string(bulkhead) + "}]}}";
+}
+
+TEST(AdviceTest, HasNothingToSayAboutASoundPolicy) {
+  EXPECT_THAT(
+      AdviseOn(WithMethod(R"("timeout": "5s", "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s",
+      "backoffMultiplier": 2, "perAttemptRecvTimeout": "1s", "retryableStatusCodes": ["UNAVAILABLE", "DEADLINE_EXCEEDED"]})")),
+      IsEmpty());
+}
+
+TEST(AdviceTest, AnAttemptTimeoutThatIsNotRetried) {
+  EXPECT_THAT(
+      AdviseOn(WithMethod(R"("retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s",
+      "backoffMultiplier": 2, "perAttemptRecvTimeout": "1s", "retryableStatusCodes": ["UNAVAILABLE"]})")),
+      ElementsAre(
+          "methodConfig[1].retryPolicy.perAttemptRecvTimeout: is set, but retryableStatusCodes lacks DEADLINE_EXCEEDED: an "
+          "attempt that times out ends the call"));
+}
+
+TEST(AdviceTest, AnAttemptTimeoutThatNeverFires) {
+  EXPECT_THAT(
+      AdviseOn(WithMethod(R"("timeout": "1s", "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.05s", "maxBackoff": "1s",
+      "backoffMultiplier": 2, "perAttemptRecvTimeout": "1s", "retryableStatusCodes": ["DEADLINE_EXCEEDED"]})")),
+      ElementsAre(
+          "methodConfig[1].retryPolicy.perAttemptRecvTimeout: never fires: it is not shorter than the timeout of the whole "
+          "call (1s)"));
+}
+
+TEST(AdviceTest, WaitsThatDoNotFitIntoTheTimeout) {
+  // 0.8 * (1 + 2 + 2) s
+  EXPECT_THAT(
+      AdviseOn(WithMethod(R"("timeout": "4s", "retryPolicy": {"maxAttempts": 4, "initialBackoff": "1s", "maxBackoff": "2s",
+      "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]})")),
+      ElementsAre(
+          "methodConfig[1].retryPolicy.maxAttempts: the waits between 4 attempts take at least 4s, and the timeout of the "
+          "whole call is 4s: the last attempts are never made"));
+}
+
+TEST(AdviceTest, WaitsThatJustFitIntoTheTimeout) {
+  EXPECT_THAT(AdviseOn(WithMethod(R"("timeout": "4.000000001s", "retryPolicy": {"maxAttempts": 4, "initialBackoff": "1s",
+      "maxBackoff": "2s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]})")),
+              IsEmpty());
+}
+
+TEST(AdviceTest, NumbersAtTheirLimitsDoNotOverflow) {
+  EXPECT_THAT(AdviseOn(WithMethod(R"("timeout": "1s", "retryPolicy": {"maxAttempts": 10, "initialBackoff": "9223372036s",
+      "maxBackoff": "9223372036s", "backoffMultiplier": 1e300, "retryableStatusCodes": ["UNAVAILABLE"]})")),
+              ElementsAre("methodConfig[1].retryPolicy.maxAttempts: the waits between 10 attempts take at least 4000000000s, and "
+                          "the timeout of the whole call is 1s: the last attempts are never made"));
+}
+
+TEST(AdviceTest, AnInitialBackoffThatIsCutAtOnce) {
+  EXPECT_THAT(
+      AdviseOn(WithMethod(R"("retryPolicy": {"maxAttempts": 2, "initialBackoff": "2s", "maxBackoff": "1s",
+      "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]})")),
+      ElementsAre("methodConfig[1].retryPolicy.initialBackoff: is longer than maxBackoff, so that every wait is maxBackoff"));
+}
+
+TEST(AdviceTest, RetriesWithoutThrottling) {
+  EXPECT_THAT(
+      AdviseOn(R"({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 2,
+      "initialBackoff": "1s", "maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]})"),
+      ElementsAre("retryThrottling: is not set: when every server fails, retries multiply the load; {\"maxTokens\": 100, "
+                  "\"tokenRatio\": 0.1} limits them"));
+}
+
+TEST(AdviceTest, NoLoadBalancing) {
+  EXPECT_THAT(AdviseOn("{}"),
+              ElementsAre("loadBalancingConfig: is not set, so gRPC's pick_first sends every call to one address; "
+                          "[{\"round_robin\": {}}] uses them all"));
+}
+
+TEST(AdviceTest, TheDeprecatedLoadBalancingPolicyIsOneToo) {
+  EXPECT_THAT(AdviseOn(R"({"loadBalancingPolicy": "round_robin"})"), IsEmpty());
+}
+
+TEST(AdviceTest, HedgingIsNotExecutedYet) {
+  EXPECT_THAT(AdviseOn(WithMethod(R"("hedgingPolicy": {"maxAttempts": 2})")),
+              ElementsAre("methodConfig[1].hedgingPolicy: is read and checked, but not executed in this release"));
+}
+
+TEST(AdviceTest, TheLimitIsNotExecutedYet) {
+  EXPECT_THAT(AdviseOn(WithBulkhead(R"("maxConcurrentCalls": 9, "maxWait": "1s")")),
+              ElementsAre("userclient.bulkheads[0].maxConcurrentCalls: is read and checked, but not executed in this release",
+                          "userclient.bulkheads[0].maxWait: is read and checked, but not executed in this release"));
+}
+
+TEST(AdviceTest, TheBreakerIsNotExecutedYet) {
+  EXPECT_THAT(AdviseOn(WithBulkhead(R"("circuitBreaker": {})")),
+              ElementsAre("userclient.bulkheads[0].circuitBreaker: is read and checked, but not executed in this release"));
+}
+
+TEST(AdviceTest, TheDnsRefreshIsNotExecutedYet) {
+  EXPECT_THAT(AdviseOn(R"({"loadBalancingConfig": [{"round_robin": {}}], "userclient": {"dnsRefresh": "1s"}})"),
+              ElementsAre("userclient.dnsRefresh: is read and checked, but not executed in this release"));
+}
+
+}  // namespace
+}  // namespace userclient::internal

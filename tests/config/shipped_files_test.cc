@@ -1,0 +1,105 @@
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/advice.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/config/files.h"
+#include "userclient/service_config.h"
+
+namespace userclient {
+namespace {
+
+using ::testing::Contains;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::string_view kService = "user.v1.UserService";
+
+std::set<std::string> MethodsOfTheProto() {
+  const std::string proto = ReadText(SourceFile("proto/user/v1/user_service.proto"));
+  const std::regex rpc(R"(\n\s*rpc\s+(\w+)\s*\()");
+  std::set<std::string> methods;
+  for (std::sregex_iterator match(proto.begin(), proto.end(), rpc), end; match != end; ++match) methods.insert((*match)[1]);
+  return methods;
+}
+
+bool Names(const std::vector<MethodName>& names, const std::string& method) {
+  return std::find(names.begin(), names.end(), MethodName{std::string(kService), method}) != names.end();
+}
+
+TEST(ShippedFilesTest, ThereAreADefaultAndAProductionConfig) {
+  EXPECT_THAT(ShippedConfigs(), Contains(SourceFile("service_config/default.json")));
+  EXPECT_THAT(ShippedConfigs(), Contains(SourceFile("service_config/production.json")));
+}
+
+TEST(ShippedFilesTest, TheProtoHasSevenMethods) { EXPECT_THAT(MethodsOfTheProto(), SizeIs(7)); }
+
+class ShippedFileTest : public ::testing::TestWithParam<std::filesystem::path> {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<ServiceConfig> config = ServiceConfig::Load(GetParam());
+    ASSERT_TRUE(config.ok()) << config.status();
+    config_ = *std::move(config);
+  }
+
+  ServiceConfig config_;
+};
+
+TEST_P(ShippedFileTest, GivesNoCauseForAdvice) { EXPECT_THAT(internal::Advise(config_), IsEmpty()); }
+
+TEST_P(ShippedFileTest, ConfiguresEveryMethodOfTheProtoByName) {
+  for (const std::string& method : MethodsOfTheProto()) {
+    const MethodConfig* config = config_.FindMethod(kService, method);
+    const BulkheadConfig* bulkhead = config_.FindBulkhead(kService, method);
+
+    ASSERT_NE(config, nullptr) << method;
+    EXPECT_TRUE(Names(config->names, method)) << method;
+    EXPECT_TRUE(config->timeout.has_value()) << method;
+    ASSERT_NE(bulkhead, nullptr) << method;
+    EXPECT_TRUE(Names(bulkhead->methods, method)) << method;
+  }
+}
+
+TEST_P(ShippedFileTest, NamesNoMethodThatTheProtoDoesNotHave) {
+  const std::set<std::string> methods = MethodsOfTheProto();
+  for (const MethodConfig& entry : config_.methods) {
+    for (const MethodName& name : entry.names) EXPECT_THAT(methods, Contains(name.method));
+  }
+  for (const BulkheadConfig& bulkhead : config_.bulkheads) {
+    for (const MethodName& name : bulkhead.methods) EXPECT_THAT(methods, Contains(name.method));
+  }
+}
+
+TEST_P(ShippedFileTest, LeavesTimeForEveryAttempt) {
+  for (const MethodConfig& entry : config_.methods) {
+    if (!entry.retry_policy.has_value()) continue;
+    const RetryPolicy& retry = *entry.retry_policy;
+    double wait = static_cast<double>(retry.initial_backoff.count());
+    double needed = static_cast<double>(retry.per_attempt_recv_timeout.value().count()) * retry.max_attempts;
+    for (int retries = 1; retries < retry.max_attempts; ++retries) {
+      needed += 1.2 * std::min(wait, static_cast<double>(retry.max_backoff.count()));
+      wait *= retry.backoff_multiplier;
+    }
+
+    EXPECT_LE(needed, static_cast<double>(entry.timeout.value().count())) << entry.names.front().method;
+  }
+}
+
+TEST_P(ShippedFileTest, PointsEditorsToTheSchema) {
+  const auto json = nlohmann::json::parse(ReadText(GetParam()));
+
+  const std::filesystem::path schema = GetParam().parent_path() / json.at("$schema").get<std::string>();
+
+  EXPECT_TRUE(std::filesystem::equivalent(schema, SourceFile("service_config/userclient.schema.json")));
+}
+
+INSTANTIATE_TEST_SUITE_P(ShippedFiles, ShippedFileTest, ::testing::ValuesIn(ShippedConfigs()),
+                         [](const auto& tested) { return tested.param.stem().string(); });
+
+}  // namespace
+}  // namespace userclient
