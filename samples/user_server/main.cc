@@ -1,0 +1,231 @@
+// The reference server as a program: user.v1.UserService on a port, with every fault that a client must survive.
+//
+// Exit status: 0 after a clean drain, 1 if it could not start or the drain limit cut calls off, 2 for wrong usage.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "userclient/server/user_server.h"
+
+namespace {
+
+constexpr int kCouldNotRun = 1;
+constexpr int kWrongUsage = 2;
+
+struct Flags {
+  std::string listen = "127.0.0.1:50051";
+  std::string admin;
+  std::string store = "memory";
+  int seed_users = 0;
+  std::string faults;
+  bool production = false;
+  std::string drain_limit = "10s";
+  std::string drain_notice = "500ms";
+  std::string log = "-";
+  std::string name;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
+  std::string token_file;
+};
+
+int Fail(int exit_status, std::string_view message) {
+  std::cerr << "user_server: " << message << std::endl;
+  return exit_status;
+}
+
+int Fail(int exit_status, const absl::Status& status) {
+  return Fail(exit_status, std::string_view(status.message().data(), status.message().size()));
+}
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", "user_server 0.1.0");
+  app.add_option("--listen", flags.listen, "HOST:PORT to serve on; port 0 takes a free one")->capture_default_str();
+  app.add_option("--admin", flags.admin, "HOST:PORT of the fault service, on a loopback address");
+  app.add_option("--store", flags.store, "memory, or sqlite:FILE")->capture_default_str();
+  app.add_option("--seed-users", flags.seed_users, "fill the store up to N users: u-1, user1@example.com, ...")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--faults", flags.faults, "faults as JSON, or @FILE that holds them");
+  app.add_flag("--production", flags.production, "no reflection, no faults, no fault service");
+  app.add_option("--drain-limit", flags.drain_limit, "after SIGTERM: how long calls in flight may take")->capture_default_str();
+  app.add_option("--drain-notice", flags.drain_notice,
+                 "after SIGTERM: how long to serve on with health NOT_SERVING; at most half of the limit")
+      ->capture_default_str();
+  app.add_option("--log", flags.log, "request log, one JSON object a line: FILE, - (standard output) or none")
+      ->capture_default_str();
+  app.add_option("--name", flags.name, "sent with every answer as the trailer x-served-by");
+  CLI::Option* certificate = app.add_option("--tls-cert", flags.tls_cert, "serve TLS with this certificate chain (PEM)");
+  CLI::Option* key = app.add_option("--tls-key", flags.tls_key, "private key of --tls-cert (PEM)");
+  certificate->needs(key);
+  key->needs(certificate);
+  app.add_option("--tls-client-ca", flags.tls_client_ca, "require client certificates signed by this authority (PEM)")
+      ->needs(certificate);
+  app.add_option("--token-file", flags.token_file, "require the bearer token in this file for every call but health");
+}
+
+absl::StatusOr<std::chrono::nanoseconds> ParseDuration(const char* flag, const std::string& text) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration() || duration > absl::Hours(24)) {
+    return absl::InvalidArgumentError(absl::StrCat(flag, ": \"", text, "\" is no duration from 0s to 24h, like 10s or 500ms"));
+  }
+  return absl::ToChronoNanoseconds(duration);
+}
+
+absl::StatusOr<std::string> ReadFaults(const std::string& text) {
+  if (!text.starts_with('@')) return text;
+  std::ifstream stream(text.substr(1), std::ios::binary);
+  std::string content((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  if (!stream) return absl::NotFoundError(absl::StrCat("--faults: cannot read ", text.substr(1)));
+  return content;
+}
+
+absl::StatusOr<std::shared_ptr<userclient::UserStore>> OpenStore(const std::string& text) {
+  if (text == "memory") return userclient::MakeMemoryUserStore();
+  return userclient::OpenSqliteUserStore(text.substr(std::string_view("sqlite:").size()));
+}
+
+/// Writes whole lines with one system call each, so that lines of many threads never mix. A log that cannot be written must not
+/// stop the service.
+class LineLog {
+ public:
+  static absl::StatusOr<std::shared_ptr<LineLog>> Open(const std::string& file) {
+    const int descriptor = file == "-" ? dup(STDOUT_FILENO) : open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (descriptor < 0)
+      return absl::NotFoundError(absl::StrCat("--log: cannot write to ", file, ": ", std::generic_category().message(errno)));
+    return std::make_shared<LineLog>(descriptor);
+  }
+
+  explicit LineLog(int descriptor) : descriptor_(descriptor) {}
+  ~LineLog() { close(descriptor_); }
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+
+  void Write(std::string_view line) {
+    std::string text(line);
+    text.push_back('\n');
+    for (size_t written = 0; written < text.size();) {
+      const ssize_t count = write(descriptor_, text.data() + written, text.size() - written);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return;
+      written += static_cast<size_t>(count);
+    }
+  }
+
+ private:
+  const int descriptor_;
+};
+
+/// What is wrong with the flags taken together.
+absl::Status CheckFlags(const Flags& flags) {
+  if (flags.store != "memory" &&
+      !(flags.store.starts_with("sqlite:") && flags.store.size() > std::string_view("sqlite:").size())) {
+    return absl::InvalidArgumentError(absl::StrCat("--store: \"", flags.store, "\" is neither memory nor sqlite:FILE"));
+  }
+  if (flags.production && !flags.faults.empty()) return absl::InvalidArgumentError("--faults: not with --production");
+  if (flags.production && !flags.admin.empty()) return absl::InvalidArgumentError("--admin: not with --production");
+  return absl::OkStatus();
+}
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+/// The next stop signal ends the process at once.
+void ArmSecondSignal(const sigset_t& signals) {
+  struct sigaction at_once {};
+  at_once.sa_handler = [](int signal) { _exit(128 + signal); };
+  sigaction(SIGTERM, &at_once, nullptr);
+  sigaction(SIGINT, &at_once, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+int Run(const Flags& flags) {
+  if (absl::Status fine = CheckFlags(flags); !fine.ok()) return Fail(kWrongUsage, fine);
+  const absl::StatusOr<std::chrono::nanoseconds> drain_limit = ParseDuration("--drain-limit", flags.drain_limit);
+  if (!drain_limit.ok()) return Fail(kWrongUsage, drain_limit.status());
+  const absl::StatusOr<std::chrono::nanoseconds> drain_notice = ParseDuration("--drain-notice", flags.drain_notice);
+  if (!drain_notice.ok()) return Fail(kWrongUsage, drain_notice.status());
+  auto faults = std::make_shared<userclient::FaultInjector>();
+  if (!flags.faults.empty()) {
+    const absl::StatusOr<std::string> json = ReadFaults(flags.faults);
+    if (!json.ok()) return Fail(kWrongUsage, json.status());
+    if (absl::Status set = faults->Set(*json); !set.ok())
+      return Fail(kWrongUsage, absl::StrCat("--faults: ", std::string(set.message())));
+  }
+
+  // Before any thread exists, so that all inherit it and the signals wait for sigwait below. A client or a log that goes away is
+  // no reason to die.
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  userclient::UserServerOptions options{
+      .listen_address = flags.listen,
+      .seed_users = flags.seed_users,
+      .faults = faults,
+      .reflection = !flags.production,
+      .drain_notice = *drain_notice,
+  };
+  if (!flags.admin.empty()) options.admin_address = flags.admin;
+  if (!flags.name.empty()) options.name = flags.name;
+  if (!flags.token_file.empty()) options.token_file = flags.token_file;
+  if (!flags.tls_cert.empty()) {
+    options.tls = userclient::ServerTlsFiles{.certificate = flags.tls_cert, .key = flags.tls_key};
+    if (!flags.tls_client_ca.empty()) options.tls->client_ca = flags.tls_client_ca;
+  }
+  if (flags.log != "none") {
+    absl::StatusOr<std::shared_ptr<LineLog>> log = LineLog::Open(flags.log);
+    if (!log.ok()) return Fail(kCouldNotRun, log.status());
+    options.request_log = [log = *log](std::string_view line) { log->Write(line); };
+  }
+  absl::StatusOr<std::shared_ptr<userclient::UserStore>> store = OpenStore(flags.store);
+  if (!store.ok()) return Fail(kCouldNotRun, store.status());
+  options.store = *std::move(store);
+
+  absl::StatusOr<std::unique_ptr<userclient::UserServer>> server = userclient::UserServer::Start(std::move(options));
+  if (!server.ok()) return Fail(absl::IsInvalidArgument(server.status()) ? kWrongUsage : kCouldNotRun, server.status());
+  if ((*server)->admin_port() != 0) std::cerr << "fault service on port " << (*server)->admin_port() << std::endl;
+  std::cout << "listening on " << (*server)->address() << std::endl;
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  ArmSecondSignal(signals);
+  if (absl::Status drained = (*server)->Shutdown(*drain_limit); !drained.ok()) return Fail(kCouldNotRun, drained);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("The reference server of user.v1.UserService.", "user_server");
+  Flags flags;
+  AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  return Run(flags);
+}

@@ -1,0 +1,209 @@
+#include "userclient/testing/flaky_user_server.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace userclient::testing {
+namespace {
+
+template <typename Change>
+Step Changed(Fault fault, Change change) {
+  change(fault);
+  return Step(std::move(fault));
+}
+
+/// The attempts that have arrived, over all lives of the server. Thread-safe.
+class Arrivals {
+ public:
+  void Add(const ReceivedAttempt& attempt) {
+    absl::MutexLock lock(&mutex_);
+    attempts_.push_back(attempt);
+  }
+
+  void Clear() {
+    absl::MutexLock lock(&mutex_);
+    attempts_.clear();
+  }
+
+  template <typename Predicate>
+  std::vector<ReceivedAttempt> Those(Predicate predicate) const {
+    absl::MutexLock lock(&mutex_);
+    std::vector<ReceivedAttempt> those;
+    std::copy_if(attempts_.begin(), attempts_.end(), std::back_inserter(those), predicate);
+    return those;
+  }
+
+  template <typename Predicate>
+  int64_t Count(Predicate predicate) const {
+    absl::MutexLock lock(&mutex_);
+    return std::count_if(attempts_.begin(), attempts_.end(), predicate);
+  }
+
+  bool Await(std::string_view method, int64_t count, std::chrono::nanoseconds limit) const {
+    const auto arrived = [this, method, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return std::count_if(attempts_.begin(), attempts_.end(),
+                           [method](const ReceivedAttempt& attempt) { return attempt.method == method; }) >= count;
+    };
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&arrived), absl::FromChrono(limit));
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<ReceivedAttempt> attempts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+Step Step::WithPushback(std::chrono::milliseconds pushback) const {
+  return Changed(fault_, [pushback](Fault& fault) { fault.pushback_ms = pushback.count(); });
+}
+Step Step::WithPushbackStop() const {
+  return Changed(fault_, [](Fault& fault) { fault.pushback_ms = -1; });
+}
+Step Step::WithDelay(std::chrono::nanoseconds delay) const {
+  return Changed(fault_, [delay](Fault& fault) { fault.delay = delay; });
+}
+Step Step::WithHeaders() const {
+  return Changed(fault_, [](Fault& fault) { fault.headers = true; });
+}
+Step Step::WithTrailer(std::string key, std::string value) const {
+  return Changed(fault_, [&](Fault& fault) { fault.metadata.emplace_back(std::move(key), std::move(value)); });
+}
+Step Step::WithViolation(std::string field, std::string description) const {
+  return Changed(fault_, [&](Fault& fault) { fault.violations.emplace_back(std::move(field), std::move(description)); });
+}
+Step Step::Times(int times) const {
+  return Changed(fault_, [times](Fault& fault) { fault.times = times; });
+}
+
+Step Fail(absl::StatusCode code, std::string message) { return Step({.status = code, .message = std::move(message)}); }
+Step Ok() { return Step(Fault()); }
+Step Hang() { return Step({.hang = true}); }
+Step Delay(std::chrono::nanoseconds delay) { return Step({.delay = delay}); }
+Step Throw() { return Step({.throws = true}); }
+Step Garbage() { return Step({.garbage = true}); }
+
+struct FlakyUserServer::Impl {
+  UserServerOptions ServerOptions() {
+    return {
+        .listen_address = address,
+        .store = store,
+        .seed_users = options.seed_users,
+        .faults = faults,
+        .name = options.name,
+        .tls = options.tls,
+        .token_file = options.token_file,
+        .on_attempt = [arrived = arrivals](const ReceivedAttempt& attempt) { arrived->Add(attempt); },
+        // A test waits for conditions, not for clients to move away.
+        .drain_notice = std::chrono::nanoseconds(0),
+    };
+  }
+
+  absl::Status Start() {
+    absl::StatusOr<std::unique_ptr<UserServer>> started = UserServer::Start(ServerOptions());
+    if (!started.ok()) return started.status();
+    absl::MutexLock lock(&mutex);
+    server = *std::move(started);
+    return absl::OkStatus();
+  }
+
+  absl::Status Shutdown(std::chrono::nanoseconds limit) {
+    std::shared_ptr<UserServer> stopping;
+    {
+      absl::MutexLock lock(&mutex);
+      stopping = std::exchange(server, nullptr);
+    }
+    return stopping != nullptr ? stopping->Shutdown(limit) : absl::OkStatus();
+  }
+
+  void Script(std::string_view method, const std::vector<Step>& steps, bool repeat) {
+    std::vector<Fault> script;
+    script.reserve(steps.size());
+    for (const Step& step : steps) script.push_back(step.fault());
+    const absl::Status scripted = faults->Script(method, std::move(script), repeat);
+    if (scripted.ok()) return;
+    std::fprintf(stderr, "FlakyUserServer::Script: %s\n", std::string(scripted.message()).c_str());
+    std::abort();
+  }
+
+  FlakyUserServerOptions options;
+  std::shared_ptr<UserStore> store;
+  std::shared_ptr<FaultInjector> faults = std::make_shared<FaultInjector>();
+  std::shared_ptr<Arrivals> arrivals = std::make_shared<Arrivals>();
+  // Fixed after the first start: a restart takes the same port.
+  std::string address;
+  int port = 0;
+
+  absl::Mutex mutex;
+  std::shared_ptr<UserServer> server ABSL_GUARDED_BY(mutex);
+};
+
+absl::StatusOr<FlakyUserServer> FlakyUserServer::Start(FlakyUserServerOptions options) {
+  auto impl = std::make_unique<Impl>();
+  impl->store = options.store != nullptr ? options.store : MakeMemoryUserStore();
+  impl->address = options.listen_address;
+  impl->options = std::move(options);
+  if (absl::Status started = impl->Start(); !started.ok()) return started;
+  {
+    absl::MutexLock lock(&impl->mutex);
+    impl->address = impl->server->address();
+    impl->port = impl->server->port();
+  }
+  return FlakyUserServer(std::move(impl));
+}
+
+FlakyUserServer::FlakyUserServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FlakyUserServer::FlakyUserServer(FlakyUserServer&&) noexcept = default;
+FlakyUserServer& FlakyUserServer::operator=(FlakyUserServer&&) noexcept = default;
+FlakyUserServer::~FlakyUserServer() = default;
+
+const std::string& FlakyUserServer::address() const { return impl_->address; }
+int FlakyUserServer::port() const { return impl_->port; }
+
+void FlakyUserServer::Script(std::string_view method, const std::vector<Step>& steps) { impl_->Script(method, steps, false); }
+void FlakyUserServer::ScriptRepeatedly(std::string_view method, const std::vector<Step>& steps) {
+  impl_->Script(method, steps, true);
+}
+
+absl::Status FlakyUserServer::SetFaults(std::string_view json) { return impl_->faults->Set(json); }
+
+int64_t FlakyUserServer::attempts(std::string_view method) const {
+  return impl_->arrivals->Count([method](const ReceivedAttempt& attempt) { return attempt.method == method; });
+}
+
+int64_t FlakyUserServer::calls(std::string_view method) const {
+  return impl_->arrivals->Count(
+      [method](const ReceivedAttempt& attempt) { return attempt.method == method && attempt.previous_attempts == 0; });
+}
+
+std::vector<ReceivedAttempt> FlakyUserServer::ReceivedAttempts(std::string_view method) const {
+  return impl_->arrivals->Those([method](const ReceivedAttempt& attempt) { return attempt.method == method; });
+}
+
+std::vector<ReceivedAttempt> FlakyUserServer::requests() const {
+  return impl_->arrivals->Those([](const ReceivedAttempt&) { return true; });
+}
+
+void FlakyUserServer::ClearRequests() { impl_->arrivals->Clear(); }
+
+bool FlakyUserServer::AwaitAttempts(std::string_view method, int64_t count, std::chrono::nanoseconds limit) const {
+  return impl_->arrivals->Await(method, count, limit);
+}
+
+void FlakyUserServer::Stop() { impl_->Shutdown(std::chrono::nanoseconds(0)).IgnoreError(); }
+
+absl::Status FlakyUserServer::Shutdown(std::chrono::nanoseconds limit) { return impl_->Shutdown(limit); }
+
+absl::Status FlakyUserServer::Restart() {
+  Stop();
+  return impl_->Start();
+}
+
+}  // namespace userclient::testing
