@@ -32,8 +32,8 @@ std::string NewIdempotencyKey() {
   absl::BitGen random;
   const auto high = absl::Uniform<uint64_t>(random);
   const auto low = absl::Uniform<uint64_t>(random);
-  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32, (high >> 16) & 0xffff, high & 0xfff, 0x8000 | ((low >> 48) & 0x3fff),
-                         low & 0xffff'ffff'ffff);
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32, (high >> 16) & 0xffff, high & 0xfff,
+                         0x8000 | ((low >> 48) & 0x3fff), low & 0xffff'ffff'ffff);
 }
 
 }  // namespace
@@ -46,13 +46,14 @@ class UserClient::Impl {
 
   const internal::ServiceClient<UserService> service_;
   const internal::UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser);
-  const internal::UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ = service_.Unary("ListUsers", &Stub::ListUsers);
+  const internal::UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ =
+      service_.Unary("ListUsers", &Stub::ListUsers);
   const internal::UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ =
       service_.Unary("CreateUser", &Stub::CreateUser);
   const internal::MethodPlan check_health_ = service_.core().PlanFor("grpc.health.v1.Health", "Check");
 };
 
-absl::StatusOr<UserClient> UserClient::Create(ClientOptions options) {
+absl::StatusOr<UserClient> UserClient::Create(const ClientOptions& options) {
   auto service = internal::ServiceClient<UserService>::Create(options, Descriptor());
   if (!service.ok()) return service.status();
   return UserClient(std::make_shared<const Impl>(*std::move(service)));
@@ -83,10 +84,10 @@ absl::StatusOr<ServingStatus> UserClient::CheckHealth(std::string_view service, 
   v1::HealthCheckRequest request;
   request.set_service(std::string(service));
   v1::HealthCheckResponse response;
-  const absl::Status status = internal::UnaryCall(
-      impl_->check_health_, options, [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
-        return internal::CheckHealthOnce(channel.channel, context, request, response);
-      });
+  const absl::Status status = internal::UnaryCall(impl_->check_health_, options,
+                                                  [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
+                                                    return internal::CheckHealthOnce(channel.channel, context, request, response);
+                                                  });
   if (absl::IsNotFound(status)) return ServingStatus::kUnknown;
   if (!status.ok()) return status;
   switch (response.status()) {

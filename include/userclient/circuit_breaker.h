@@ -52,6 +52,8 @@ std::string_view CircuitCauseName(CircuitCause cause);
 
 /// One change of state.
 struct CircuitTransition {
+  /// Grows with every change of this breaker. Two threads may tell of theirs in the other order; this is the true one.
+  uint64_t sequence = 0;
   CircuitState from = CircuitState::kClosed;
   CircuitState to = CircuitState::kClosed;
   CircuitCause cause = CircuitCause::kForced;

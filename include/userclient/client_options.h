@@ -21,7 +21,8 @@ struct ClientOptions {
   std::optional<std::filesystem::path> service_config_file{};
   std::optional<std::string> service_config_json{};
 
-  /// For calls that bring no timeout to methods for which the service config has none. More than 0; no call is without a deadline.
+  /// For calls that bring no timeout to methods for which the service config has none. More than 0; no call is without a
+  /// deadline.
   std::chrono::nanoseconds default_timeout = std::chrono::seconds(5);
 
   /// Put before gRPC's own user agent, for example "checkout/1.4".

@@ -33,8 +33,8 @@ class Credentials {
   /// Plain text over TCP. For tests, for a service mesh that encrypts below, and for nothing else.
   static Credentials Insecure() { return Credentials(Kind::kInsecure, {}); }
   static Credentials Tls(TlsOptions options = {}) {
-    return Credentials(Kind::kTls, {.root_certificates = std::move(options.root_certificates),
-                                    .token_file = std::move(options.token_file)});
+    return Credentials(Kind::kTls,
+                       {.root_certificates = std::move(options.root_certificates), .token_file = std::move(options.token_file)});
   }
   static Credentials MutualTls(MutualTlsOptions options) { return Credentials(Kind::kMutualTls, std::move(options)); }
 

@@ -3,7 +3,8 @@
 /// What a server said about an error beyond its code and message: the messages of google/rpc/error_details.proto.
 ///
 ///   userclient::ErrorDetails details = userclient::ErrorDetailsOf(user.status());
-///   for (const userclient::FieldViolation& wrong : details.field_violations) std::cerr << wrong.field << ": " << wrong.description;
+///   for (const userclient::FieldViolation& wrong : details.field_violations) std::cerr << wrong.field << ": " <<
+///   wrong.description;
 
 #include <chrono>
 #include <map>

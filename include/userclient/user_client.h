@@ -35,20 +35,21 @@ enum class ServingStatus { kUnknown, kServing, kNotServing };
 
 /// A handle on connections and policies that all its copies share. Make one per process and service, and copy it where needed.
 ///
-/// *Thread-safe.* Every call blocks until it has an answer, its deadline passes, or it is cancelled; none blocks longer than that.
-/// *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT from the client itself
-/// means unusable CallOptions, and says which. RejectionOf(status) tells calls that the client refused.
+/// *Thread-safe.* Every call blocks until it has an answer, its deadline passes, or it is cancelled; none blocks longer than
+/// that. *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT from the
+/// client itself means unusable CallOptions, and says which. RejectionOf(status) tells calls that the client refused.
 class UserClient {
  public:
   /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
   /// server: it may start later. *Errors:* INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED naming the option or the place in the
   /// file that is wrong.
-  static absl::StatusOr<UserClient> Create(ClientOptions options);
+  static absl::StatusOr<UserClient> Create(const ClientOptions& options);
 
   /// What Create would say about a service config: whether it can be used for user.v1.UserService.
   static absl::Status CheckConfig(const ServiceConfig& config);
 
-  absl::StatusOr<user::v1::GetUserResponse> GetUser(const user::v1::GetUserRequest& request, const CallOptions& options = {}) const;
+  absl::StatusOr<user::v1::GetUserResponse> GetUser(const user::v1::GetUserRequest& request,
+                                                    const CallOptions& options = {}) const;
 
   /// One page. For all of them, see ListAllUsers.
   absl::StatusOr<user::v1::ListUsersResponse> ListUsers(const user::v1::ListUsersRequest& request,
@@ -63,7 +64,8 @@ class UserClient {
 
   /// Creates a user exactly once, however many attempts it takes: a request without an idempotency_key is sent with a fresh one,
   /// the same for all attempts.
-  absl::StatusOr<user::v1::CreateUserResponse> CreateUser(user::v1::CreateUserRequest request, const CallOptions& options = {}) const;
+  absl::StatusOr<user::v1::CreateUserResponse> CreateUser(user::v1::CreateUserRequest request,
+                                                          const CallOptions& options = {}) const;
 
   /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
   /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service.

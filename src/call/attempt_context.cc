@@ -40,7 +40,8 @@ void ForwardTrace(const grpc::ServerContextBase& parent, const CallOptions& opti
 
 std::multimap<std::string, std::string> Copied(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
   std::multimap<std::string, std::string> copy;
-  for (const auto& [key, value] : metadata) copy.emplace(std::string(key.data(), key.size()), std::string(value.data(), value.size()));
+  for (const auto& [key, value] : metadata)
+    copy.emplace(std::string(key.data(), key.size()), std::string(value.data(), value.size()));
   return copy;
 }
 

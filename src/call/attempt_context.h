@@ -13,7 +13,8 @@
 
 namespace userclient::internal {
 
-/// The grpc::ClientContext of one attempt, as the call's options want it. While it lives, the caller's stop token cancels the attempt.
+/// The grpc::ClientContext of one attempt, as the call's options want it. While it lives, the caller's stop token cancels the
+/// attempt.
 class AttemptContext {
  public:
   /// `previous_attempts` goes to the server as `grpc-previous-rpc-attempts` (gRFC A6), unless it is 0.

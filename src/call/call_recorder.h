@@ -19,8 +19,8 @@ class CallRecorder {
   void NoteDeadline(TimePoint deadline) { budget_ = deadline - start_; }
 
   /// One attempt that has ended.
-  void NoteAttempt(const AttemptContext& context, const absl::Status& status, AttemptReason reason, Duration waited, TimePoint began,
-                   TimePoint ended);
+  void NoteAttempt(const AttemptContext& context, const absl::Status& status, AttemptReason reason, Duration waited,
+                   TimePoint began, TimePoint ended);
 
   bool wants_success() const { return options_.report != nullptr; }
 

@@ -60,7 +60,8 @@ absl::StatusOr<std::unique_ptr<ClientCore>> ClientCore::Create(const ClientOptio
                                                                const google::protobuf::ServiceDescriptor& service,
                                                                const StubFactory& make_stub) {
   if (!options.credentials) {
-    return absl::InvalidArgumentError("credentials: none given; use Credentials::Tls(), or Credentials::Insecure() if plain text is meant");
+    return absl::InvalidArgumentError(
+        "credentials: none given; use Credentials::Tls(), or Credentials::Insecure() if plain text is meant");
   }
   if (options.default_timeout <= std::chrono::nanoseconds::zero()) {
     return absl::InvalidArgumentError("default_timeout: must be more than 0, because no call is without a deadline");

@@ -20,7 +20,8 @@ std::string ForPeople(std::chrono::nanoseconds duration) {
 std::string CodeName(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
 void AppendAttempt(const AttemptReport& attempt, size_t number, std::string& text) {
-  absl::StrAppend(&text, "\n  ", number, ". ", std::string(AttemptReasonName(attempt.reason)), " at ", ForPeople(attempt.started));
+  absl::StrAppend(&text, "\n  ", number, ". ", std::string(AttemptReasonName(attempt.reason)), " at ",
+                  ForPeople(attempt.started));
   if (attempt.waited.count() > 0) absl::StrAppend(&text, " (waited ", ForPeople(attempt.waited), ")");
   absl::StrAppend(&text, ", ", attempt.peer.empty() ? "no connection" : attempt.peer, ", ", ForPeople(attempt.duration), ": ",
                   CodeName(attempt.status.code()));
@@ -72,7 +73,8 @@ std::string Explain(const CallReport& report) {
                                   ForPeople(report.budget), ", ", report.attempts.size(),
                                   report.attempts.size() == 1 ? " attempt" : " attempts", ", compartment ", report.compartment);
   for (size_t i = 0; i < report.attempts.size(); ++i) AppendAttempt(report.attempts[i], i + 1, text);
-  if (report.code != absl::StatusCode::kOk) absl::StrAppend(&text, "\n  no further attempt: ", std::string(CallEndName(report.end)));
+  if (report.code != absl::StatusCode::kOk)
+    absl::StrAppend(&text, "\n  no further attempt: ", std::string(CallEndName(report.end)));
   return text;
 }
 

@@ -48,11 +48,13 @@ class ServiceClient {
   absl::StatusOr<Response> Call(const UnaryMethod<Stub, Request, Response>& method, const Request& request,
                                 const CallOptions& options) const {
     // gRPC would fail here too, and leave its ClientContext in a state that ends the process when it is asked for metadata.
-    if (request.ByteSizeLong() > INT_MAX) return absl::InvalidArgumentError("the request is larger than the 2 GiB that protobuf can send");
+    if (request.ByteSizeLong() > INT_MAX)
+      return absl::InvalidArgumentError("the request is larger than the 2 GiB that protobuf can send");
     Response response;
-    const absl::Status status = UnaryCall(core_->plan(method.index), options, [&](const PooledChannel& channel, grpc::ClientContext& context) {
-      return (static_cast<Stub*>(channel.stub.get())->*method.call)(&context, request, &response);
-    });
+    const absl::Status status =
+        UnaryCall(core_->plan(method.index), options, [&](const PooledChannel& channel, grpc::ClientContext& context) {
+          return (static_cast<Stub*>(channel.stub.get())->*method.call)(&context, request, &response);
+        });
     if (!status.ok()) return status;
     return response;
   }

@@ -80,8 +80,8 @@ std::optional<CallReport> ReportOf(const absl::Status& status) {
 std::optional<Rejection> RejectionOf(const absl::Status& status) {
   const std::optional<std::string> payload = Payload(status, kRejectionPayload);
   if (!payload) return std::nullopt;
-  for (Rejection rejection : {Rejection::kBulkheadFull, Rejection::kCircuitOpen, Rejection::kThrottled, Rejection::kDeadlineTooShort,
-                              Rejection::kShutdown}) {
+  for (Rejection rejection : {Rejection::kBulkheadFull, Rejection::kCircuitOpen, Rejection::kThrottled,
+                              Rejection::kDeadlineTooShort, Rejection::kShutdown}) {
     if (*payload == std::to_string(static_cast<int>(rejection))) return rejection;
   }
   return std::nullopt;

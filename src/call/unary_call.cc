@@ -78,7 +78,7 @@ absl::Status UnaryCall(const MethodPlan& plan, const CallOptions& options, Unary
     AttemptContext context(options, attempt_deadline, retries.attempts());
     const grpc::Status sent = make_attempt(channel, context.grpc());
 
-    const absl::Status status = ToAbslStatus(sent);
+    absl::Status status = ToAbslStatus(sent);
     if (options.response_metadata != nullptr) context.CopyMetadata(*options.response_metadata);
     if (status.ok() && !recorder.wants_success()) {
       if (plan.throttle != nullptr) plan.throttle->Record(Tokens::kDeposit);
@@ -88,13 +88,14 @@ absl::Status UnaryCall(const MethodPlan& plan, const CallOptions& options, Unary
     const TimePoint ended = Now();
     recorder.NoteAttempt(context, status, reason, waited, began, ended);
     const Ending ending = EndingOf(status.code(), ended, attempt_deadline, deadline, options);
-    const NextStep next = retries.Next({.code = status.code(),
-                                        .judgement = Judge(status.code(), ending, plan.retry_policy ? &*plan.retry_policy : nullptr),
-                                        .ending = ending,
-                                        .pushback = context.pushback(),
-                                        .committed = context.ReceivedHeaders()},
-                                       ended, deadline.at, Random());
-    if (!next.retry) return recorder.Finish(status, next.end, ended);
+    const NextStep next =
+        retries.Next({.code = status.code(),
+                      .judgement = Judge(status.code(), ending, plan.retry_policy ? &*plan.retry_policy : nullptr),
+                      .ending = ending,
+                      .pushback = context.pushback(),
+                      .committed = context.ReceivedHeaders()},
+                     ended, deadline.at, Random());
+    if (!next.retry) return recorder.Finish(std::move(status), next.end, ended);
     if (!WaitUnlessCancelled(ended + next.delay, options)) {
       return recorder.Finish(absl::CancelledError("cancelled by the caller between two attempts"), CallEnd::kCancelled, Now());
     }

@@ -25,7 +25,8 @@ class CallReportTest : public ::testing::Test {
 };
 
 TEST_F(CallReportTest, TellsEveryAttemptOfACallThatSucceeded) {
-  server_->Script("GetUser", {Fail(StatusCode::kUnavailable, "brown-out"), Fail(StatusCode::kUnavailable).WithPushback(20ms), Ok()});
+  server_->Script("GetUser",
+                  {Fail(StatusCode::kUnavailable, "brown-out"), Fail(StatusCode::kUnavailable).WithPushback(20ms), Ok()});
   CallReport report;
 
   const auto user = ConnectTo(server_->address()).GetUser(AskFor("u-1"), {.timeout = 20s, .report = &report});

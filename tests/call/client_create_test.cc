@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <filesystem>
@@ -23,9 +22,7 @@ ClientOptions Sound() {
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-TEST(ClientCreateTest, TakesSoundOptionsAndDoesNotWaitForTheServer) {
-  EXPECT_TRUE(UserClient::Create(Sound()).ok());
-}
+TEST(ClientCreateTest, TakesSoundOptionsAndDoesNotWaitForTheServer) { EXPECT_TRUE(UserClient::Create(Sound()).ok()); }
 
 TEST(ClientCreateTest, TakesTheBuiltInConfig) {
   ClientOptions options = Sound();
@@ -59,10 +56,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Target{"", "is empty"}, Target{"dns:///users.example.com", "write dns:///users.example.com:50051"},
                       Target{"users.example.com", "write users.example.com:50051"}, Target{"localhost:", "is no port"},
                       Target{"localhost:http", "\"http\" is no port"}, Target{"localhost:0", "is no port"},
-                      Target{"localhost:65536", "is no port"}, Target{":50051", "names no host"}, Target{"dns:///:50051", "names no host"},
-                      Target{"http://localhost:50051", "no scheme \"http\""}, Target{"::1:50051", "brackets"},
-                      Target{"[::1:50051", "never closed"}, Target{"[::1]", "names no port"}, Target{"local host:50051", "spaces"},
-                      Target{"dns://127.0.0.1:53", "no host"}, Target{"ipv4:", "no address"}, Target{"ipv4:not-an-address:1", "cannot make"},
+                      Target{"localhost:65536", "is no port"}, Target{":50051", "names no host"},
+                      Target{"dns:///:50051", "names no host"}, Target{"http://localhost:50051", "no scheme \"http\""},
+                      Target{"::1:50051", "brackets"}, Target{"[::1:50051", "never closed"}, Target{"[::1]", "names no port"},
+                      Target{"local host:50051", "spaces"}, Target{"dns://127.0.0.1:53", "no host"},
+                      Target{"ipv4:", "no address"}, Target{"ipv4:not-an-address:1", "cannot make"},
                       Target{"dns:users", "write dns:users:50051"}));
 
 class UsableTargetTest : public ::testing::TestWithParam<const char*> {};
@@ -136,11 +134,12 @@ TEST_P(UnusableConfigTest, IsRefusedWithThePlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     Configs, UnusableConfigTest,
-    ::testing::Values(Config{"", "JSON"}, Config{"{", "line 1"}, Config{R"({"retryPolcy": {}})", "retryPolcy"},
-                      Config{R"({"methodConfig": [{"name": [{"service": "user.v1.UserService", "method": "GetUsr"}], "timeout": "1s"}]})",
-                             "GetUsr"},
-                      Config{R"({"methodConfig": [{"name": [{"service": "user.v1.UserServce"}], "timeout": "1s"}]})", "user.v1.UserService"},
-                      Config{R"({"loadBalancingConfig": [{"no_such_policy": {}}]})", "gRPC"}));
+    ::testing::Values(
+        Config{"", "line 1, column 1"}, Config{"{", "line 1"}, Config{R"({"retryPolcy": {}})", "retryPolcy"},
+        Config{R"({"methodConfig": [{"name": [{"service": "user.v1.UserService", "method": "GetUsr"}], "timeout": "1s"}]})",
+               "GetUsr"},
+        Config{R"({"methodConfig": [{"name": [{"service": "user.v1.UserServce"}], "timeout": "1s"}]})", "user.v1.UserService"},
+        Config{R"({"loadBalancingConfig": [{"no_such_policy": {}}]})", "gRPC"}));
 
 TEST(ClientCreateTest, NamesACertificateFileThatIsNotThere) {
   ClientOptions options = Sound();

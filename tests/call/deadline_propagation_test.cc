@@ -18,11 +18,11 @@
 namespace userclient::testing {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Pair;
 using user::v1::GetUserRequest;
 using user::v1::GetUserResponse;
 using user::v1::UserService;
-using ::testing::Contains;
-using ::testing::Pair;
 using namespace std::chrono_literals;
 
 /// Answers GetUser by asking the service behind it, on behalf of its own caller.

@@ -1,5 +1,5 @@
-// The retry scenarios of gRPC's own suites (grpc/grpc test/core/end2end/tests/retry_*, grpc-go test/retry_test.go) that concern unary
-// calls, by their names. Real servers; what counts is what the server saw.
+// The retry scenarios of gRPC's own suites (grpc/grpc test/core/end2end/tests/retry_*, grpc-go test/retry_test.go) that concern
+// unary calls, by their names. Real servers; what counts is what the server saw.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -159,7 +159,8 @@ TEST_F(RetryScenarioTest, ACancellationThatNobodyAskedForIsRetriedLikeUnavailabl
 TEST_F(RetryScenarioTest, PerAttemptRecvTimeout) {
   server_->Script("GetUser", {Hang(), Ok()});
 
-  const auto user = GetUser(RetryConfig({.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
+  const auto user =
+      GetUser(RetryConfig({.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
 
   EXPECT_TRUE(user.ok()) << user.status();
   const auto attempts = server_->ReceivedAttempts("GetUser");
@@ -263,7 +264,8 @@ TEST_F(RetryScenarioTest, BackoffLongerThanTheTimeLeftReturnsTheServersStatusAtO
 
 TEST_F(RetryScenarioTest, Throttled) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
-  const UserClient client = ConnectTo(server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
+  const UserClient client = ConnectTo(
+      server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
 
   const auto first = client.GetUser(AskFor("u-1"));
   const auto second = client.GetUser(AskFor("u-1"));
@@ -275,7 +277,8 @@ TEST_F(RetryScenarioTest, Throttled) {
 
 TEST_F(RetryScenarioTest, ThrottlingEndsWithSuccesses) {
   server_->Script("GetUser", {Fail(StatusCode::kUnavailable).Times(2), Ok().Times(2), Fail(StatusCode::kUnavailable), Ok()});
-  const UserClient client = ConnectTo(server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
+  const UserClient client = ConnectTo(
+      server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
   EXPECT_FALSE(client.GetUser(AskFor("u-1")).ok());
   EXPECT_TRUE(client.GetUser(AskFor("u-1")).ok());
   EXPECT_TRUE(client.GetUser(AskFor("u-1")).ok());
@@ -287,7 +290,8 @@ TEST_F(RetryScenarioTest, ThrottlingEndsWithSuccesses) {
 
 TEST_F(RetryScenarioTest, AllMethodsOfAClientShareTheThrottle) {
   server_->ScriptRepeatedly("*", {Fail(StatusCode::kUnavailable)});
-  const UserClient client = ConnectTo(server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
+  const UserClient client = ConnectTo(
+      server_->address(), RetryConfig({.max_attempts = 10}, R"(, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1})"));
 
   EXPECT_FALSE(client.GetUser(AskFor("u-1")).ok());
   const auto users = client.ListUsers({});
@@ -296,7 +300,8 @@ TEST_F(RetryScenarioTest, AllMethodsOfAClientShareTheThrottle) {
 }
 
 TEST_F(RetryScenarioTest, AServerThatComesBackIsFoundByTheNextAttempt) {
-  const UserClient client = ConnectTo(server_->address(), RetryConfig({.max_attempts = 10, .initial_backoff = "0.2s", .max_backoff = "1s"}));
+  const UserClient client =
+      ConnectTo(server_->address(), RetryConfig({.max_attempts = 10, .initial_backoff = "0.2s", .max_backoff = "1s"}));
   ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
 
   ASSERT_TRUE(server_->Restart().ok());
@@ -380,7 +385,8 @@ TEST_P(UnreadablePushbackScenarioTest, IsNotRetried) {
 
 using Values = std::vector<std::string>;
 INSTANTIATE_TEST_SUITE_P(Pushbacks, UnreadablePushbackScenarioTest,
-                         ::testing::Values(Values{"-1"}, Values{"xxx"}, Values{"1.5"}, Values{"99999999999999999999"}, Values{""}));
+                         ::testing::Values(Values{"-1"}, Values{"xxx"}, Values{"1.5"}, Values{"99999999999999999999"},
+                                           Values{""}));
 
 }  // namespace
 }  // namespace userclient::testing

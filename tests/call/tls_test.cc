@@ -51,10 +51,10 @@ class Certificates {
   }
 
   void Sign(const std::string& name) const {
-    Run("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name + " -keyout " + name + ".key -out " + name +
-        ".csr");
-    Run("openssl x509 -req -days 2 -CAcreateserial -CA ca.pem -CAkey ca.key -in " + name + ".csr -extfile " + name + ".ext -out " + name +
-        ".pem");
+    Run("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name + " -keyout " + name +
+        ".key -out " + name + ".csr");
+    Run("openssl x509 -req -days 2 -CAcreateserial -CA ca.pem -CAkey ca.key -in " + name + ".csr -extfile " + name +
+        ".ext -out " + name + ".pem");
   }
 
   fs::path folder_;
@@ -81,8 +81,8 @@ class TlsTest : public ::testing::Test {
   static fs::path File(const std::string& name) { return (*files_)[name]; }
 
   absl::Status GetUser(const Credentials& credentials) {
-    const auto client =
-        UserClient::Create({.target = server_->address(), .credentials = credentials, .service_config_json = NoRetryConfig("10s")});
+    const auto client = UserClient::Create(
+        {.target = server_->address(), .credentials = credentials, .service_config_json = NoRetryConfig("10s")});
     if (!client.ok()) return client.status();
     return client->GetUser(AskFor("u-1")).status();
   }
@@ -116,10 +116,10 @@ TEST_F(TlsTest, SpeaksNoPlainTextToATlsServerAndNoTlsToAPlainOne) {
 TEST_F(TlsTest, ShowsItsOwnCertificate) {
   StartServer(/*wants_client_certificate=*/true, /*wants_token=*/false);
 
-  EXPECT_EQ(GetUser(Credentials::MutualTls({.root_certificates = File("ca.pem"),
-                                            .certificate_chain = File("client.pem"),
-                                            .private_key = File("client.key")})),
-            absl::OkStatus());
+  EXPECT_EQ(
+      GetUser(Credentials::MutualTls(
+          {.root_certificates = File("ca.pem"), .certificate_chain = File("client.pem"), .private_key = File("client.key")})),
+      absl::OkStatus());
   EXPECT_EQ(GetUser(Credentials::Tls({.root_certificates = File("ca.pem")})).code(), StatusCode::kUnavailable);
 }
 

@@ -1,5 +1,5 @@
-// The same service config and the same sick server, once through a channel of gRPC's own and once through the SDK: both must make the
-// same attempts, at the same pace, and end the same way. (The config's timeout is left out: gRPC C++ gets it wrong.)
+// The same service config and the same sick server, once through a channel of gRPC's own and once through the SDK: both must make
+// the same attempts, at the same pace, and end the same way. (The config's timeout is left out: gRPC C++ gets it wrong.)
 
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
@@ -24,9 +24,9 @@ namespace userclient::testing {
 namespace {
 
 using absl::StatusCode;
+using std::chrono::milliseconds;
 using user::v1::GetUserResponse;
 using user::v1::UserService;
-using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
 struct Scenario {
@@ -52,11 +52,13 @@ struct Behaviour {
   std::vector<std::chrono::nanoseconds> gaps;
 };
 
-std::string Result(StatusCode code, const std::string& message) { return absl::StrCat(absl::StatusCodeToString(code), ": ", message); }
+std::string Result(StatusCode code, const std::string& message) {
+  return absl::StrCat(absl::StatusCodeToString(code), ": ", message);
+}
 
 std::string ConfigOf(const Scenario& scenario) {
-  return absl::StrCat(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], )", RetryPolicyJson(scenario.retry), "}]",
-                      scenario.throttling, "}");
+  return absl::StrCat(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], )", RetryPolicyJson(scenario.retry),
+                      "}]", scenario.throttling, "}");
 }
 
 /// One call by each of the two ways; gives its result.
@@ -140,19 +142,25 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{.name = "FiveAttempts", .retry = {.max_attempts = 5}, .script = {Fail(StatusCode::kUnavailable, "a").Times(5)}},
         Scenario{.name = "TwoAttempts", .retry = {.max_attempts = 2}, .script = {Fail(StatusCode::kUnavailable, "a").Times(2)}},
         Scenario{.name = "NonRetryableCode", .script = {Fail(StatusCode::kNotFound, "none")}},
-        Scenario{.name = "NonRetryableCodeAfterARetry", .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kInternal, "bug")}},
-        Scenario{.name = "SeveralCodes",
-                 .retry = {.codes = R"("UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED")"},
-                 .script = {Fail(StatusCode::kAborted), Fail(StatusCode::kResourceExhausted), Fail(StatusCode::kUnavailable), Ok()}},
+        Scenario{.name = "NonRetryableCodeAfterARetry",
+                 .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kInternal, "bug")}},
+        Scenario{
+            .name = "SeveralCodes",
+            .retry = {.codes = R"("UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED")"},
+            .script = {Fail(StatusCode::kAborted), Fail(StatusCode::kResourceExhausted), Fail(StatusCode::kUnavailable), Ok()}},
         Scenario{.name = "ResourceExhaustedUnlisted", .script = {Fail(StatusCode::kResourceExhausted, "full")}},
         Scenario{.name = "DeadlineExceededByTheServerListed",
                  .retry = {.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")"},
                  .script = {Fail(StatusCode::kDeadlineExceeded), Ok()}},
-        Scenario{.name = "Pacing", .retry = kSlow, .script = {Fail(StatusCode::kUnavailable).Times(3), Ok()}, .gaps = {80ms, 120ms, 120ms}},
-        Scenario{.name = "PushbackDelay",
-                 .script = {Fail(StatusCode::kUnavailable).WithPushback(200ms), Ok()},
-                 .gaps = {200ms}},
-        Scenario{.name = "PushbackZero", .retry = kSlow, .script = {Fail(StatusCode::kUnavailable).WithPushback(0ms), Ok()}, .gaps = {0ms}},
+        Scenario{.name = "Pacing",
+                 .retry = kSlow,
+                 .script = {Fail(StatusCode::kUnavailable).Times(3), Ok()},
+                 .gaps = {80ms, 120ms, 120ms}},
+        Scenario{.name = "PushbackDelay", .script = {Fail(StatusCode::kUnavailable).WithPushback(200ms), Ok()}, .gaps = {200ms}},
+        Scenario{.name = "PushbackZero",
+                 .retry = kSlow,
+                 .script = {Fail(StatusCode::kUnavailable).WithPushback(0ms), Ok()},
+                 .gaps = {0ms}},
         Scenario{.name = "BackoffBeginsAnewAfterPushback",
                  .retry = {.max_attempts = 5, .initial_backoff = "0.1s", .max_backoff = "10s"},
                  .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kUnavailable).WithPushback(10ms),
@@ -161,11 +169,13 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{.name = "PushbackStop", .script = {Fail(StatusCode::kUnavailable, "stop").WithPushbackStop()}},
         Scenario{.name = "PushbackStopAfterARetry",
                  .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kUnavailable, "stop").WithPushbackStop()}},
-        Scenario{.name = "PushbackOnAStatusThatIsNotListed", .script = {Fail(StatusCode::kResourceExhausted, "x").WithPushback(1ms)}},
+        Scenario{.name = "PushbackOnAStatusThatIsNotListed",
+                 .script = {Fail(StatusCode::kResourceExhausted, "x").WithPushback(1ms)}},
         Scenario{.name = "PushbackBeyondMaxAttempts",
                  .retry = {.max_attempts = 2},
                  .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kUnavailable, "x").WithPushback(1ms)}},
-        Scenario{.name = "Throttled", .script = {Fail(StatusCode::kUnavailable, "x").Times(6)}, .calls = 3, .throttling = kTokens},
+        Scenario{
+            .name = "Throttled", .script = {Fail(StatusCode::kUnavailable, "x").Times(6)}, .calls = 3, .throttling = kTokens},
         Scenario{.name = "ThrottledThenHealthy",
                  .script = {Fail(StatusCode::kUnavailable, "x").Times(3), Ok().Times(3), Fail(StatusCode::kUnavailable), Ok()},
                  .calls = 6,

@@ -19,7 +19,8 @@ namespace userclient::testing {
 
 class ScriptedService final : public user::v1::UserService::Service {
  public:
-  using GetUserHandler = std::function<grpc::Status(grpc::ServerContext&, const user::v1::GetUserRequest&, user::v1::GetUserResponse&)>;
+  using GetUserHandler =
+      std::function<grpc::Status(grpc::ServerContext&, const user::v1::GetUserRequest&, user::v1::GetUserResponse&)>;
 
   explicit ScriptedService(GetUserHandler get_user) : get_user_(std::move(get_user)) {
     grpc::ServerBuilder builder;

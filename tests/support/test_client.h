@@ -25,12 +25,13 @@ struct RetryJson {
 
 inline std::string RetryPolicyJson(const RetryJson& retry) {
   return absl::StrCat(R"("retryPolicy": {"maxAttempts": )", retry.max_attempts, R"(, "initialBackoff": ")", retry.initial_backoff,
-                      R"(", "maxBackoff": ")", retry.max_backoff, R"(", "backoffMultiplier": 2, "retryableStatusCodes": [)", retry.codes,
-                      "]", retry.more, "}");
+                      R"(", "maxBackoff": ")", retry.max_backoff, R"(", "backoffMultiplier": 2, "retryableStatusCodes": [)",
+                      retry.codes, "]", retry.more, "}");
 }
 
 /// A service config that retries every method of UserService like this. `top_level` is more of the file, with a leading comma.
-inline std::string RetryConfig(const RetryJson& retry = {}, const std::string& top_level = {}, const std::string& timeout = "30s") {
+inline std::string RetryConfig(const RetryJson& retry = {}, const std::string& top_level = {},
+                               const std::string& timeout = "30s") {
   return absl::StrCat(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": ")", timeout, R"(", )",
                       RetryPolicyJson(retry), "}]", top_level, "}");
 }
