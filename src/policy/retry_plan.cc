@@ -50,7 +50,8 @@ NextStep RetryPlan::Next(const AttemptEnd& attempt, TimePoint now, TimePoint dea
 }
 
 Duration RetryPlan::Backoff(double random) const {
-  const double step = static_cast<double>(policy_->initial_backoff.count()) * std::pow(policy_->backoff_multiplier, backoff_step_);
+  const double step =
+      static_cast<double>(policy_->initial_backoff.count()) * std::pow(policy_->backoff_multiplier, backoff_step_);
   const double capped = std::min(step, static_cast<double>(policy_->max_backoff.count()));
   const double jittered = capped * (0.8 + 0.4 * random);
   // Beyond what a double can tell apart from the largest Duration, the largest Duration will do.

@@ -32,8 +32,8 @@ struct Judgement {
   Tokens tokens = Tokens::kKeep;
 };
 
-/// The one table that all policies go by (docs/life_of_a_call.md shows it). `retry_policy` may be null: a method that is not retried.
-/// CANCELLED that nobody here asked for is a server going down, and stands for UNAVAILABLE.
+/// The one table that all policies go by (docs/life_of_a_call.md shows it). `retry_policy` may be null: a method that is not
+/// retried. CANCELLED that nobody here asked for is a server going down, and stands for UNAVAILABLE.
 Judgement Judge(absl::StatusCode code, Ending ending, const RetryPolicy* retry_policy);
 
 }  // namespace userclient::internal

@@ -53,15 +53,14 @@ TEST_F(RetryPlanTest, RetriesWhatIsListed) {
   EXPECT_EQ(next.reason, AttemptReason::kRetry);
 }
 
-TEST_F(RetryPlanTest, DoesNotRetryWhatIsNot) {
-  EXPECT_EQ(Fail(StatusCode::kInternal).end, CallEnd::kNotRetryable);
-}
+TEST_F(RetryPlanTest, DoesNotRetryWhatIsNot) { EXPECT_EQ(Fail(StatusCode::kInternal).end, CallEnd::kNotRetryable); }
 
 TEST_F(RetryPlanTest, DoesNotRetryWithoutAPolicy) {
   RetryPlan plan(nullptr, nullptr);
 
-  const NextStep next = plan.Next({.code = StatusCode::kUnavailable, .judgement = Judge(StatusCode::kUnavailable, Ending::kPeer, nullptr)},
-                                  kNow, kFarDeadline, kNoJitter);
+  const NextStep next =
+      plan.Next({.code = StatusCode::kUnavailable, .judgement = Judge(StatusCode::kUnavailable, Ending::kPeer, nullptr)}, kNow,
+                kFarDeadline, kNoJitter);
 
   EXPECT_EQ(next.end, CallEnd::kNoRetryPolicy);
 }

@@ -1,0 +1,75 @@
+#include "command_line.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace userctl {
+namespace {
+
+constexpr char kFooter[] =
+    "userctl COMMAND --help tells more about a command.\n\n"
+    "Exit status:\n"
+    "  0   the call succeeded\n"
+    "  64 + the gRPC code of a failed call: 65 CANCELLED (Ctrl-C), 67 INVALID_ARGUMENT, 68 DEADLINE_EXCEEDED,\n"
+    "      69 NOT_FOUND, 70 ALREADY_EXISTS, 71 PERMISSION_DENIED, 72 RESOURCE_EXHAUSTED, 73 FAILED_PRECONDITION,\n"
+    "      76 UNIMPLEMENTED, 77 INTERNAL, 78 UNAVAILABLE, 80 UNAUTHENTICATED\n"
+    "  2   wrong usage: a flag, the target, a config or a credentials file that cannot be used\n"
+    "  1   the result could not be written\n\n"
+    "Results go to standard output, everything else to standard error.\n\n"
+    "Examples:\n"
+    "  userctl --target 127.0.0.1:50051 get u-1\n"
+    "  USERCTL_TARGET=dns:///users.example.com:50051 userctl --ca ca.pem --verbose list --limit 20\n"
+    "  userctl config check service_config/production.json";
+
+/// Newer releases of CLI11 would fold the lines of the footers.
+void KeepLinesOfFooters(auto& formatter) {
+  if constexpr (requires { formatter.enable_footer_formatting(false); }) formatter.enable_footer_formatting(false);
+}
+
+/// The help of a command shows the flags of the program too, so that it is enough on its own.
+void ShowGlobalOptions(const CLI::App& app, CLI::App& command) {
+  command.footer([&app] {
+    const auto is_global = [](const CLI::Option* option) { return option->get_group() == kGlobalOptionsGroup; };
+    return CLI::Formatter().make_group(kGlobalOptionsGroup, /*is_positional=*/false, app.get_options(is_global));
+  });
+  for (CLI::App* part : command.get_subcommands([](const CLI::App*) { return true; })) ShowGlobalOptions(app, *part);
+}
+
+std::string NamesOfCommands(const CLI::App& app) {
+  const std::vector<const CLI::App*> commands = app.get_subcommands([](const CLI::App*) { return true; });
+  return absl::StrJoin(commands, ", ", [](std::string* text, const CLI::App* command) { *text += command->get_name(); });
+}
+
+}  // namespace
+
+void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen) {
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
+  KeepLinesOfFooters(*app.get_formatter());
+  app.set_version_flag("--version", "userctl " USERCTL_VERSION, "Print the version and exit");
+  app.footer(kFooter);
+  AddGlobalOptions(app, options);
+  AddGetCommand(app, chosen);
+  AddListCommand(app, chosen);
+  AddCreateCommand(app, chosen);
+  AddHealthCommand(app, chosen);
+  AddConfigCommands(app, chosen);
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) ShowGlobalOptions(app, *command);
+}
+
+std::string Explain(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* deepest = &app;
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
+  if (deepest->get_require_subcommand_min() == 0) return error.what();
+
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  const std::string what =
+      unknown.empty() ? "a command is missing" : absl::StrCat("there is no command \"", unknown.front(), "\"");
+  return absl::StrCat(what, "; ", deepest->get_name(), " has: ", NamesOfCommands(*deepest));
+}
+
+}  // namespace userctl

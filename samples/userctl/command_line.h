@@ -1,0 +1,17 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "commands.h"
+#include "global_options.h"
+
+namespace userctl {
+
+/// Adds every flag and command to `app`, with their help. Parsing fills `options` and sets `chosen`.
+void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen);
+
+/// What is wrong with a command line that `app` did not take.
+std::string Explain(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace userctl

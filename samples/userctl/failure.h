@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "userclient/call_report.h"
+
+namespace userctl {
+
+/// A call that failed, for people: `WHAT: NOT_FOUND: no user "u-9"`, then lines for the fields that the server finds wrong
+/// (unless its message names them) and for the hint, if there are any. No newline at the end.
+std::string FailureText(std::string_view what, const absl::Status& status, std::string_view hint);
+
+/// The same for programs: {"error": {"command", "code", "message", "details", "rejection", "hint", "report"}} on one line; what
+/// does not apply, or is empty, is left out.
+std::string FailureJson(std::string_view what, const absl::Status& status, std::string_view hint);
+
+/// {"report": {...}} on one line.
+std::string ReportJson(const userclient::CallReport& report);
+
+}  // namespace userctl

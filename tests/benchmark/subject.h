@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace userclient::benchmark {
+
+/// Calls that are kept in flight: as soon as one is answered, its caller makes the next.
+class ClosedLoop {
+ public:
+  virtual ~ClosedLoop() = default;
+
+  /// Answered so far. Never blocks.
+  virtual int64_t calls() const = 0;
+
+  /// Waits for the calls in flight and makes no more. *Errors:* the first call that failed.
+  virtual absl::Status Stop() = 0;
+};
+
+/// One way of calling GetUser whose speed is measured, on a connection of its own: gRPC's generated stub, or the SDK with some
+/// service config.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+
+  /// Makes so many calls one after the other. *Errors:* the first call that failed.
+  virtual absl::Status Call(int64_t count) = 0;
+
+  /// Returns when every one of the callers has had its first answers.
+  virtual std::unique_ptr<ClosedLoop> Start(int callers) = 0;
+};
+
+/// The subjects there are. The first is gRPC's stub as a program without the SDK would use it; the others are compared with it.
+///
+///   raw              generated stub, one channel with gRPC's own defaults, a deadline for each call
+///   raw-light        the same without gRPC's retry filter: what the stub costs on a channel like that of `sdk`
+///   sdk              UserClient with the built-in service config; it retries itself, and so leaves gRPC's retry filter out
+///   sdk-no-retries   UserClient with a service config without retryPolicy, and so with gRPC's retry filter
+///   sdk-2-channels   as sdk, with two connections
+const std::vector<std::string_view>& SubjectNames();
+
+/// *Errors:* INVALID_ARGUMENT for a name that is not among SubjectNames().
+absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const std::string& target);
+
+}  // namespace userclient::benchmark
