@@ -1,8 +1,7 @@
 #include "transport/channel_pool.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/support/channel_arguments.h>
-#include <grpcpp/support/validate_service_config.h>
+#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "transport/target.h"
@@ -10,26 +9,35 @@
 namespace userclient::internal {
 namespace {
 
-grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
-  grpc::ChannelArguments arguments;
-  // The file that was reviewed is the config that runs, whatever a TXT record says.
-  arguments.SetServiceConfigJSON(spec.service_config_json);
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  // For configs that choose no policy. pick_first, gRPC's own default, would send everything to one pod.
-  arguments.SetLoadBalancingPolicyName("round_robin");
-  // Part of the key under which gRPC shares connections between channels.
-  arguments.SetInt("userclient.pool", pool_number);
-  // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two minutes.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  // In spite of its name this bounds one attempt to connect, TLS handshake included (20 s by default): a black-holed address is
-  // given up sooner, a slow handshake still gets through.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, spec.transparent_retries ? 1 : 0);
-  // A proxy taken from the environment would hide the pods behind one address.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (!spec.user_agent.empty()) arguments.SetUserAgentPrefix(spec.user_agent);
-  return arguments;
+// How often calls ask whether a connecting channel is READY.
+constexpr std::chrono::milliseconds kWarmUpLook(1);
+// gRPC's waits for a state cannot be cancelled, so they are short.
+constexpr std::chrono::milliseconds kStateWait(50);
+
+int64_t Ticks(ChannelPool::TimePoint time) { return time.time_since_epoch().count(); }
+
+/// `time + duration`, which a duration that means "never" does not overflow.
+ChannelPool::TimePoint Later(ChannelPool::TimePoint time, std::chrono::nanoseconds duration) {
+  return duration < ChannelPool::TimePoint::max() - time ? time + duration : ChannelPool::TimePoint::max();
+}
+
+absl::Status CheckSizes(const ChannelSpec& spec) {
+  if (spec.count < 1) return absl::InvalidArgumentError(absl::StrCat("channels: ", spec.count, " is not enough; at least 1"));
+  if (spec.largest() < spec.count) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("channels: the maximum (", spec.largest(), ") is smaller than the number to begin with (", spec.count, ")"));
+  }
+  if (spec.grow_at < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("channels: to grow at ", spec.grow_at, " calls in flight is impossible; at least 1"));
+  }
+  if (spec.shrink_after < std::chrono::nanoseconds::zero()) {
+    return absl::InvalidArgumentError("channels: the time after which additional ones leave is negative");
+  }
+  if (spec.warm_up_limit <= std::chrono::nanoseconds::zero()) {
+    return absl::InvalidArgumentError("channels: additional ones need more than no time to connect");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -37,25 +45,189 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
 absl::StatusOr<std::unique_ptr<ChannelPool>> ChannelPool::Create(const ChannelSpec& spec, const StubFactory& make_stub) {
   if (absl::Status status = CheckTarget(spec.target); !status.ok()) return status;
   if (absl::Status status = CheckChannelConfig(spec.service_config_json); !status.ok()) return status;
+  if (absl::Status status = CheckSizes(spec); !status.ok()) return status;
 
-  std::vector<PooledChannel> channels;
+  std::unique_ptr<ChannelPool> pool(new ChannelPool(spec, make_stub));
+  absl::MutexLock lock(&pool->chores_);
   for (int i = 0; i < spec.count; ++i) {
-    auto channel = grpc::CreateCustomChannel(spec.target, spec.credentials, ArgumentsFor(spec, spec.first_pool_number + i));
+    PoolMember* member = pool->NewMember(i);
     // A sound channel is idle until its first call; a lame one, on which every call would fail, says so at once.
-    if (channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    const bool lame = member->channel().channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+    pool->AddToUse(member);
+    if (lame) {
       return absl::InvalidArgumentError(absl::StrCat("target \"", spec.target,
                                                      "\": gRPC cannot make a channel of this target and these credentials; "
                                                      "check the address behind the scheme and the PEM files"));
     }
-    channels.push_back({.channel = channel, .stub = make_stub(channel)});
   }
-  return std::unique_ptr<ChannelPool>(new ChannelPool(std::move(channels)));
+  pool->PlanChores(Clock::now());
+  return pool;
 }
 
-absl::Status CheckChannelConfig(const std::string& service_config_json) {
-  const std::string problem = grpc::experimental::ValidateServiceConfigJSON(service_config_json);
-  if (problem.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the service config's part for gRPC is refused by gRPC: ", problem));
+ChannelPool::ChannelPool(const ChannelSpec& spec, StubFactory make_stub)
+    : spec_(spec),
+      make_stub_(std::move(make_stub)),
+      slots_(new std::atomic<PoolMember*>[static_cast<size_t>(spec.largest())]()),
+      needed_at_(new std::atomic<int64_t>[static_cast<size_t>(spec.largest())]()) {}
+
+ChannelPool::~ChannelPool() {
+  absl::MutexLock lock(&chores_);
+  if (warming_ != nullptr) warming_->Close();
+  for (PoolMember* member : members_) member->Abandon();
+}
+
+PoolMember* ChannelPool::LeastBusy() {
+  const size_t size = static_cast<size_t>(size_.load(std::memory_order_acquire));
+  // Two calls at once may get the same turn, which does no harm and saves the lock on the bus.
+  const size_t turn = turn_.load(std::memory_order_relaxed);
+  turn_.store(turn + 1, std::memory_order_relaxed);
+  PoolMember* least_busy = nullptr;
+  uint32_t fewest = std::numeric_limits<uint32_t>::max();
+  size_t slot = turn % size;
+  for (size_t i = 0; i < size && fewest > 0; ++i) {
+    PoolMember* const member = slots_[slot].load(std::memory_order_acquire);
+    if (const uint32_t callers = member->callers(); callers < fewest) {
+      fewest = callers;
+      least_busy = member;
+    }
+    if (++slot == size) slot = 0;
+  }
+  return least_busy;
+}
+
+int ChannelPool::CallsInUse() const {
+  int64_t calls = 0;
+  for (int i = 0; i < size(); ++i) calls += slots_[i].load(std::memory_order_acquire)->callers();
+  return static_cast<int>(std::min<int64_t>(calls, std::numeric_limits<int>::max()));
+}
+
+void ChannelPool::Grow() {
+  if (!chores_.TryLock()) return;
+  const TimePoint now = Clock::now();
+  // Another call may have been here since this one looked.
+  if (grow_at_.load(std::memory_order_relaxed) != kNoGrowth) {
+    warming_ = NewMember(size());
+    warming_until_ = Later(now, spec_.warm_up_limit);
+    warming_->channel().channel->GetState(/*try_to_connect=*/true);
+    PlanChores(now);
+  }
+  chores_.Unlock();
+}
+
+void ChannelPool::Tend() {
+  const TimePoint now = Clock::now();
+  // With one call more. As long as fewer channels than there are can carry them, the last ones are not needed.
+  const int needed = std::min(CallsInUse() / spec_.grow_at + 1, size());
+  for (int i = spec_.count; i < needed; ++i) {
+    if (const int64_t ticks = Ticks(now); ticks > needed_at_[i].load(std::memory_order_relaxed)) {
+      needed_at_[i].store(ticks, std::memory_order_relaxed);
+    }
+  }
+  if (Ticks(now) < next_chore_.load(std::memory_order_relaxed) || !chores_.TryLock()) return;
+  TryOut(now);
+  Shrink(now);
+  PlanChores(now);
+  chores_.Unlock();
+}
+
+void ChannelPool::TryOut(TimePoint now) {
+  if (warming_ == nullptr) return;
+  // A channel that fails to connect may be idle again, depending on its balancing policy.
+  if (warming_->channel().channel->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY) {
+    needed_at_[size()].store(Ticks(now), std::memory_order_relaxed);
+    AddToUse(std::exchange(warming_, nullptr));
+  } else if (now >= warming_until_ || shut_down_.load(std::memory_order_relaxed)) {
+    std::exchange(warming_, nullptr)->Close();
+    no_growth_before_ = Later(now, spec_.warm_up_limit);
+  }
+}
+
+void ChannelPool::Shrink(TimePoint now) {
+  while (size() > spec_.count) {
+    const int last = size() - 1;
+    const bool needed_now = CallsInUse() / spec_.grow_at >= last;
+    if (needed_now || Ticks(now) - needed_at_[last].load(std::memory_order_relaxed) < spec_.shrink_after.count()) return;
+    // One that is still connecting was meant for the place behind the last, and is needed even less.
+    if (warming_ != nullptr) std::exchange(warming_, nullptr)->Close();
+    size_.store(last, std::memory_order_release);
+    slots_[last].load(std::memory_order_relaxed)->Close();
+  }
+}
+
+void ChannelPool::PlanChores(TimePoint now) {
+  const bool may_grow = size() < spec_.largest() && warming_ == nullptr && !shut_down_.load(std::memory_order_relaxed);
+  TimePoint next = TimePoint::max();
+  if (warming_ != nullptr) next = Later(now, kWarmUpLook);
+  if (may_grow && now < no_growth_before_) next = std::min(next, no_growth_before_);
+  if (size() > spec_.count) {
+    const TimePoint needed(Clock::duration(needed_at_[size() - 1].load(std::memory_order_relaxed)));
+    next = std::min(next, Later(needed, spec_.shrink_after));
+  }
+  static_assert(TimePoint::max().time_since_epoch().count() == kNoChore);
+  next_chore_.store(Ticks(next), std::memory_order_relaxed);
+  grow_at_.store(may_grow && now >= no_growth_before_ ? static_cast<uint32_t>(spec_.grow_at) : kNoGrowth,
+                 std::memory_order_relaxed);
+}
+
+PoolMember* ChannelPool::NewMember(int index) {
+  auto vacant = std::find_if(members_.begin(), members_.end(), [](PoolMember* member) { return member->vacant(); });
+  if (vacant == members_.end()) vacant = members_.insert(members_.end(), new PoolMember);
+  (*vacant)->Fill(MakePooledChannel(spec_, index, make_stub_));
+  return *vacant;
+}
+
+void ChannelPool::AddToUse(PoolMember* member) {
+  const int index = size();
+  member->Open();
+  slots_[index].store(member, std::memory_order_release);
+  size_.store(index + 1, std::memory_order_release);
+}
+
+bool ChannelPool::WaitReady(TimePoint deadline, std::stop_token stop) {
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  {
+    absl::MutexLock lock(&chores_);
+    for (int i = 0; i < size(); ++i) channels.push_back(slots_[i].load(std::memory_order_relaxed)->channel().channel);
+  }
+  for (const auto& channel : channels) channel->GetState(/*try_to_connect=*/true);
+  for (const auto& channel : channels) {
+    grpc_connectivity_state state;
+    while ((state = channel->GetState(/*try_to_connect=*/true)) != GRPC_CHANNEL_READY) {
+      const TimePoint now = Clock::now();
+      if (now >= deadline || stop.stop_requested() || shut_down_.load() || state == GRPC_CHANNEL_SHUTDOWN) return false;
+      const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kStateWait);
+      channel->WaitForStateChange(state, std::chrono::system_clock::now() + wait);
+    }
+  }
+  return !shut_down_.load();
+}
+
+void ChannelPool::Shutdown() {
+  absl::MutexLock lock(&chores_);
+  shut_down_.store(true);
+  if (warming_ != nullptr) std::exchange(warming_, nullptr)->Close();
+  PlanChores(Clock::now());
+}
+
+int ChannelPool::in_flight() const {
+  absl::MutexLock lock(&chores_);
+  int calls = 0;
+  for (const PoolMember* member : members_) calls += static_cast<int>(member->callers());
+  return calls;
+}
+
+std::vector<ChannelPool::ChannelState> ChannelPool::channels() const {
+  std::vector<ChannelState> states;
+  absl::MutexLock lock(&chores_);
+  const auto add = [&](const PoolMember& member, bool in_use) {
+    states.push_back({.pool_number = spec_.first_pool_number + static_cast<int>(states.size()),
+                      .connectivity = member.channel().channel->GetState(/*try_to_connect=*/false),
+                      .in_flight = static_cast<int>(member.callers()),
+                      .in_use = in_use});
+  };
+  for (int i = 0; i < size(); ++i) add(*slots_[i].load(std::memory_order_relaxed), true);
+  if (warming_ != nullptr) add(*warming_, false);
+  return states;
 }
 
 }  // namespace userclient::internal

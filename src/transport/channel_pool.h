@@ -1,61 +1,124 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <atomic>
-#include <functional>
+#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <memory>
-#include <string>
+#include <stop_token>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "transport/channel_lease.h"
+#include "transport/pooled_channel.h"
 
 namespace userclient::internal {
 
-/// How to make the channels of one compartment.
-struct ChannelSpec {
-  std::string target{};
-  std::shared_ptr<grpc::ChannelCredentials> credentials{};
-  /// The service config for gRPC itself.
-  std::string service_config_json = "{}";
-  std::string user_agent{};
-  /// Channels with the same number share connections, others never do: the compartment decides it.
-  int first_pool_number = 0;
-  int count = 1;
-  /// gRPC's own retries of calls that no server has seen ("transparent", gRFC A6). Without them a call costs an eighth less, and the
-  /// server learns from `grpc-previous-rpc-attempts` which attempt it sees: gRPC's retry filter takes that header away.
-  bool transparent_retries = true;
-};
-
-/// A channel and the generated stub on top of it.
-struct PooledChannel {
-  std::shared_ptr<grpc::Channel> channel{};
-  /// What the pool's StubFactory made; only its maker knows the type.
-  std::shared_ptr<void> stub{};
-};
-
-using StubFactory = std::function<std::shared_ptr<void>(const std::shared_ptr<grpc::Channel>&)>;
-
 /// The channels of one compartment, each with TCP connections of its own. *Thread-safe.*
+///
+/// A call takes the channel with the fewest calls in flight. When every channel has `grow_at` of them, the pool makes one more,
+/// up to `max_count`, and uses it once it is READY; additional channels leave when they have not been needed for `shrink_after`.
+/// All of this happens on the way of calls, which never wait for it: there is no thread and no timer, so a pool that nobody uses
+/// stays as it is.
 class ChannelPool {
  public:
-  /// Makes the channels; connects none. *Errors:* INVALID_ARGUMENT for a target, service config or credentials that gRPC cannot use.
-  static absl::StatusOr<std::unique_ptr<ChannelPool>> Create(const ChannelSpec& spec, const StubFactory& make_stub);
+  using Clock = std::chrono::steady_clock;
+  using TimePoint = Clock::time_point;
+  using Lease = ChannelLease;
 
-  /// The channel for the next attempt.
-  const PooledChannel& Next() {
-    return channels_.size() == 1 ? channels_[0] : channels_[next_.fetch_add(1, std::memory_order_relaxed) % channels_.size()];
+  struct ChannelState {
+    int pool_number = 0;
+    grpc_connectivity_state connectivity = GRPC_CHANNEL_IDLE;
+    int in_flight = 0;
+    /// False while the channel is not yet used because it is still connecting.
+    bool in_use = true;
+  };
+
+  /// Makes the channels; connects none. *Errors:* INVALID_ARGUMENT for a target, service config, credentials or sizes that cannot
+  /// be.
+  static absl::StatusOr<std::unique_ptr<ChannelPool>> Create(const ChannelSpec& spec, const StubFactory& make_stub);
+  ~ChannelPool();
+
+  /// The channel with the fewest calls in flight; equals take turns. *Never blocks.*
+  Lease Take() {
+    if (next_chore_.load(std::memory_order_relaxed) != kNoChore) [[unlikely]]
+      Tend();
+    while (true) {
+      PoolMember* const member =
+          size_.load(std::memory_order_acquire) == 1 ? slots_[0].load(std::memory_order_acquire) : LeastBusy();
+      const std::optional<uint32_t> before = member->Enter();
+      if (!before) continue;  // It has just left the pool.
+      if (*before >= grow_at_.load(std::memory_order_relaxed)) [[unlikely]]
+        Grow();
+      return Lease(member);
+    }
   }
 
+  /// The channel for the next attempt, uncounted. Only for pools of fixed size.
+  const PooledChannel& Next() {
+    const size_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
+    return slots_[turn % static_cast<size_t>(size())].load(std::memory_order_acquire)->channel();
+  }
+
+  /// Connects every channel. Blocks until all of them have been READY: true; or until the deadline passes, a stop is requested or
+  /// the pool is shut down: false. The latter two are noticed within 50 ms.
+  bool WaitReady(TimePoint deadline, std::stop_token stop = {});
+
+  /// No growth any more, and nobody waits for readiness. Channels can still be taken.
+  void Shutdown();
+
+  /// Channels in use.
+  int size() const { return size_.load(std::memory_order_acquire); }
+  /// Leases that have not returned, those of channels that have left the pool included.
+  int in_flight() const;
+  /// In use or connecting, in the order of their numbers.
+  std::vector<ChannelState> channels() const;
+
  private:
-  explicit ChannelPool(std::vector<PooledChannel> channels) : channels_(std::move(channels)) {}
+  static constexpr int64_t kNoChore = std::numeric_limits<int64_t>::max();
+  static constexpr uint32_t kNoGrowth = std::numeric_limits<uint32_t>::max();
 
-  std::vector<PooledChannel> channels_;
-  std::atomic<size_t> next_{0};
+  ChannelPool(const ChannelSpec& spec, StubFactory make_stub);
+
+  PoolMember* LeastBusy();
+  int CallsInUse() const;
+
+  // Chores. Callers pass by while one of them is at it.
+  void Grow();
+  void Tend();
+  void TryOut(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  void Shrink(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  void PlanChores(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  PoolMember* NewMember(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  void AddToUse(PoolMember* member) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+
+  const ChannelSpec spec_;
+  const StubFactory make_stub_;
+
+  // Read by every call, written only when the pool changes.
+  std::atomic<int> size_{0};
+  std::atomic<uint32_t> grow_at_{kNoGrowth};
+  /// When the next chore is due, in ticks of the clock. kNoChore at the minimum, so that calls read no clock there.
+  std::atomic<int64_t> next_chore_{kNoChore};
+  /// The first size_ are in use. One that was in use once is never null again.
+  const std::unique_ptr<std::atomic<PoolMember*>[]> slots_;
+
+  // Written by calls.
+  alignas(64) std::atomic<size_t> turn_{0};
+  /// Per slot: when the calls in flight last needed it.
+  const std::unique_ptr<std::atomic<int64_t>[]> needed_at_;
+
+  std::atomic<bool> shut_down_{false};
+  mutable absl::Mutex chores_;
+  /// All that were ever made; vacant ones are used again.
+  std::vector<PoolMember*> members_ ABSL_GUARDED_BY(chores_);
+  /// The next channel, which is connecting.
+  PoolMember* warming_ ABSL_GUARDED_BY(chores_) = nullptr;
+  TimePoint warming_until_ ABSL_GUARDED_BY(chores_){};
+  /// After a channel that did not become READY.
+  TimePoint no_growth_before_ ABSL_GUARDED_BY(chores_) = TimePoint::min();
 };
-
-/// Whether gRPC understands its share of a service config. *Errors:* INVALID_ARGUMENT with gRPC's own explanation.
-absl::Status CheckChannelConfig(const std::string& service_config_json);
 
 }  // namespace userclient::internal

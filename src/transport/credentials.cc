@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -20,11 +21,12 @@ absl::StatusOr<std::string> ReadFile(std::string_view option, const std::filesys
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
-  if (!stream || !(text << stream.rdbuf())) {
-    const int error = errno != 0 ? errno : EIO;
-    return absl::ErrnoToStatus(error, absl::StrCat(place, "cannot read ", file.string()));
+  if (stream) text << stream.rdbuf();
+  // An empty file leaves the text failed, but not bad; a directory can be opened, and turns out bad.
+  if (!stream || text.bad()) {
+    return absl::ErrnoToStatus(errno != 0 ? errno : EIO, absl::StrCat(place, "cannot read ", file.string()));
   }
-  return text.str();
+  return std::move(text).str();
 }
 
 absl::StatusOr<std::string> ReadPem(std::string_view option, const std::filesystem::path& file, std::string_view holds) {

@@ -1,6 +1,5 @@
 #include "userclient/error_details.h"
 
-
 #include "absl/strings/cord.h"
 #include "transport/status.h"
 #include "userclient/v1/error_details.pb.h"

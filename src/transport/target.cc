@@ -11,8 +11,8 @@ namespace userclient::internal {
 namespace {
 
 // Schemes whose addresses are left to gRPC to read.
-constexpr std::array<std::string_view, 8> kOtherSchemes = {"ipv4", "ipv6", "unix", "unix-abstract",
-                                                           "vsock", "xds", "google-c2p", "inproc"};
+constexpr std::array<std::string_view, 8> kOtherSchemes = {"ipv4",  "ipv6", "unix",       "unix-abstract",
+                                                           "vsock", "xds",  "google-c2p", "inproc"};
 
 absl::Status Unusable(std::string_view target, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("target \"", std::string(target), "\": ", std::string(why)));
@@ -51,8 +51,8 @@ absl::Status CheckHostPort(std::string_view target, std::string_view host_port, 
   if (host.empty() || host == "[]") return Unusable(target, absl::StrCat("names no host", advise("HOST")));
   if (port.empty()) return Unusable(target, absl::StrCat("names no port", advise(host)));
   if (port.front() != ':' || !IsPort(port.substr(1))) {
-    return Unusable(target, absl::StrCat("\"", std::string(port.substr(port.front() == ':' ? 1 : 0)), "\" is no port (1 to 65535)",
-                                         advise(host)));
+    return Unusable(target, absl::StrCat("\"", std::string(port.substr(port.front() == ':' ? 1 : 0)),
+                                         "\" is no port (1 to 65535)", advise(host)));
   }
   return absl::OkStatus();
 }

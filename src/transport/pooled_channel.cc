@@ -1,0 +1,48 @@
+#include "transport/pooled_channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/validate_service_config.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace userclient::internal {
+namespace {
+
+grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
+  grpc::ChannelArguments arguments;
+  // The file that was reviewed is the config that runs, whatever a TXT record says.
+  arguments.SetServiceConfigJSON(spec.service_config_json);
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  // For configs that choose no policy. pick_first, gRPC's own default, would send everything to one pod.
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  // Part of the key under which gRPC shares connections between channels.
+  arguments.SetInt("userclient.pool", pool_number);
+  // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two
+  // minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  // In spite of its name this bounds one attempt to connect, TLS handshake included (20 s by default): a black-holed address is
+  // given up sooner, a slow handshake still gets through.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, spec.transparent_retries ? 1 : 0);
+  // A proxy taken from the environment would hide the pods behind one address.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!spec.user_agent.empty()) arguments.SetUserAgentPrefix(spec.user_agent);
+  return arguments;
+}
+
+}  // namespace
+
+PooledChannel MakePooledChannel(const ChannelSpec& spec, int index, const StubFactory& make_stub) {
+  auto channel = grpc::CreateCustomChannel(spec.target, spec.credentials, ArgumentsFor(spec, spec.first_pool_number + index));
+  return {.channel = channel, .stub = make_stub(channel)};
+}
+
+absl::Status CheckChannelConfig(const std::string& service_config_json) {
+  const std::string problem = grpc::experimental::ValidateServiceConfigJSON(service_config_json);
+  if (problem.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the service config's part for gRPC is refused by gRPC: ", problem));
+}
+
+}  // namespace userclient::internal
