@@ -7,7 +7,7 @@
 ///
 /// The file is the standard gRPC service config plus one key, `userclient`, for what the standard has no word for:
 ///
-///       production.json ──parse──► methods, retry_throttling, bulkheads, dns_refresh   executed by userclient
+///       production.json ──parse──► methods, extras, retry_throttling, bulkheads        executed by userclient
 ///                          └─────► channel_json                                        handed to gRPC's channel
 ///
 /// Reading is strict: an unknown or repeated key, a wrong type or an impossible value is an error with its path
@@ -15,6 +15,7 @@
 /// are reported at once. Every field is explained in docs/service_config.md.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ struct RetryPolicy {
   StatusCodeSet retryable_status_codes{};
 };
 
-/// `hedgingPolicy` (gRFC A6). Read and checked; executed from the release that brings hedging.
+/// `hedgingPolicy` (gRFC A6). Only for methods without side effects.
 struct HedgingPolicy {
   /// Attempts in all, the first one included: 2 to 10.
   int max_attempts = 2;
@@ -78,7 +79,7 @@ struct RetryThrottling {
   int milli_token_ratio = 100;
 };
 
-/// `circuitBreaker` of a bulkhead. Read and checked; executed from the release that brings the breaker.
+/// `circuitBreaker` of a bulkhead (circuit_breaker.h).
 struct CircuitBreakerOptions {
   /// The span of time over which failures are counted. At least 100 ms.
   std::chrono::nanoseconds window = std::chrono::seconds(10);
@@ -91,6 +92,46 @@ struct CircuitBreakerOptions {
   std::chrono::nanoseconds max_open_duration = std::chrono::seconds(60);
   /// So many probes in a row must succeed to close it. At least 1.
   int half_open_probes = 3;
+  /// Half-open, so many probes may be under way at the same time. At least 1.
+  int max_probes_in_flight = 1;
+  /// Half-open, this long is waited for the probes under way before they count as failed. More than 0.
+  std::chrono::nanoseconds max_half_open = std::chrono::seconds(10);
+  /// Closed for this long, it is healthy again: the next time it opens for open_duration, not for longer.
+  std::chrono::nanoseconds healthy_after = std::chrono::seconds(60);
+  /// Opens when so many calls fail one after the other, however few they are. At least 1. Absent: only the ratios open it.
+  std::optional<int> consecutive_failures{};
+  /// A call that takes this long or longer is slow. Absent: no call is.
+  std::optional<std::chrono::nanoseconds> slow_call_duration{};
+  /// Opens when slow calls / calls reaches this. Above 0, up to 1.
+  double slow_call_ratio = 1;
+};
+
+/// `adaptiveLimit` of a bulkhead: finds the limit on calls in flight by itself, from how the round trips change. The numbers are
+/// those of Netflix concurrency-limits, but for the minimum, whose 20 there is too many for a small service.
+struct AdaptiveLimitOptions {
+  enum class Algorithm {
+    /// Follows the ratio of the usual round trip to the present one (Gradient2).
+    kGradient,
+    /// One more after a good second, a tenth less after one with drops, as TCP does.
+    kAimd,
+  };
+  Algorithm algorithm = Algorithm::kGradient;
+  /// 1 <= minimum <= initial <= maximum.
+  int initial = 20;
+  int minimum = 4;
+  int maximum = 200;
+  /// The limit moves once in this time at most, and only after minimum_samples calls.
+  std::chrono::nanoseconds window = std::chrono::seconds(1);
+  int minimum_samples = 10;
+  /// A round trip shorter than this is no work of the service.
+  std::chrono::nanoseconds shortest_round_trip = std::chrono::microseconds(100);
+  /// So many of the calls must be dropped for it to count; a stray timeout in thousands of calls is no overload.
+  double drop_ratio = 0.01;
+  /// kAimd: a window whose round trips take longer on average counts as one with a drop.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  /// kGradient: every so often the limit goes down to the minimum for two windows, to measure the service without a queue. Costs
+  /// refused calls, hence absent: never. More than window. (Envoy's minRTT window.)
+  std::optional<std::chrono::nanoseconds> remeasure_every{};
 };
 
 /// One entry of `userclient.bulkheads`: a named compartment with its own connections and its own limits.
@@ -101,11 +142,36 @@ struct BulkheadConfig {
   std::vector<MethodName> methods{};
   /// Channels, each with connections of its own. 1 to 64.
   int channels = 1;
-  /// Calls in flight. Absent: no limit. Read and checked; executed from the release that brings the limiter.
+  /// One more channel is opened when every one has 70 calls in flight, up to so many. channels to 64.
+  int max_channels = 1;
+  /// Calls in flight. At least 1. Absent: no limit, unless there is an adaptive_limit.
   std::optional<int> max_concurrent_calls{};
   /// How long a call may wait for a seat when the compartment is full; zero refuses at once.
   std::chrono::nanoseconds max_wait{};
   std::optional<CircuitBreakerOptions> circuit_breaker{};
+  /// Instead of max_concurrent_calls.
+  std::optional<AdaptiveLimitOptions> adaptive_limit{};
+};
+
+/// `staleIfError` of a method: the last good answer to the same request stands in when the service cannot give one.
+struct StaleIfErrorOptions {
+  /// No answer older than this is given. More than 0.
+  std::chrono::nanoseconds max_age = std::chrono::minutes(5);
+  /// What the kept answers of the method may take, keys included. At least 1 KiB.
+  int64_t max_bytes = 16 << 20;
+};
+
+/// One entry of `userclient.methods`: what the standard's methodConfig has no word for.
+struct MethodExtras {
+  /// Never empty. No name stands in two entries.
+  std::vector<MethodName> names{};
+  /// With a hedgingPolicy: the next attempt is sent when the call has taken longer than this share of the calls of late (0.95:
+  /// the slowest twentieth), and hedgingDelay is only its upper bound. Above 0, below 1.
+  std::optional<double> hedging_delay_percentile{};
+  /// Only for methods without side effects.
+  std::optional<StaleIfErrorOptions> stale_if_error{};
+  /// Identical requests that are under way at the same time are sent once. Only for methods without side effects.
+  bool single_flight = false;
 };
 
 /// A whole service config, read and checked. A plain value.
@@ -127,7 +193,11 @@ struct ServiceConfig {
   /// The compartment of a method, found the same way; nullptr if none claims it.
   const BulkheadConfig* FindBulkhead(std::string_view service, std::string_view method) const;
 
+  /// What stands under `userclient.methods` for a method, found the same way; nullptr if nothing does.
+  const MethodExtras* FindExtras(std::string_view service, std::string_view method) const;
+
   std::vector<MethodConfig> methods{};
+  std::vector<MethodExtras> extras{};
   std::optional<RetryThrottling> retry_throttling{};
   std::vector<BulkheadConfig> bulkheads{};
   /// How often a `dns:` target is looked up again. At least 100 ms. Read and checked; executed from the release that brings the
@@ -138,5 +208,11 @@ struct ServiceConfig {
   /// balancing policies that the linked gRPC knows.
   std::string channel_json = "{}";
 };
+
+/// What is legal in a config, but rarely meant: one line each, with its path. Empty if nothing strikes.
+///
+///   retryThrottling: is not set: when every server fails, retries multiply the load; {"maxTokens": 100, "tokenRatio": 0.1}
+///   limits them
+std::vector<std::string> Advise(const ServiceConfig& config);
 
 }  // namespace userclient

@@ -1,19 +1,26 @@
-#include "config/advice.h"
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "config/duration.h"
+#include "config/method_names.h"
 #include "config/problems.h"
 #include "config/text.h"
+#include "userclient/service_config.h"
 
-namespace userclient::internal {
+namespace userclient {
 namespace {
+
+using internal::Concat;
+using internal::FormatDuration;
+using internal::Path;
 
 class Advisor {
  public:
@@ -26,7 +33,10 @@ class Advisor {
       if (method.retry_policy.has_value()) AdviseOnRetries(method, Path().Key("methodConfig").At(index));
     }
     AdviseOnThrottling();
-    AdviseOnWhatIsNotExecutedYet();
+    for (size_t index = 0; index < config_.extras.size(); ++index) {
+      AdviseOnExtras(config_.extras[index], Path().Key("userclient").Key("methods").At(index));
+    }
+    AdviseOnDnsRefresh();
     return std::move(notes_);
   }
 
@@ -79,30 +89,41 @@ class Advisor {
 
   void AdviseOnThrottling() {
     if (config_.retry_throttling.has_value()) return;
-    const bool retries = std::any_of(config_.methods.begin(), config_.methods.end(),
-                                     [](const MethodConfig& method) { return method.retry_policy || method.hedging_policy; });
-    if (!retries) return;
-    Note(Path().Key("retryThrottling"),
-         "is not set: when every server fails, retries multiply the load; {\"maxTokens\": 100, \"tokenRatio\": 0.1} limits them");
+    bool retries = false;
+    bool hedges = false;
+    for (const MethodConfig& method : config_.methods) {
+      retries = retries || method.retry_policy.has_value();
+      hedges = hedges || method.hedging_policy.has_value();
+    }
+    constexpr std::string_view kRemedy = "; {\"maxTokens\": 100, \"tokenRatio\": 0.1} limits them";
+    const Path path = Path().Key("retryThrottling");
+    if (retries) Note(path, Concat("is not set: when every server fails, retries multiply the load", kRemedy));
+    if (hedges) Note(path, Concat("is not set: when every server is slow, hedges multiply the load", kRemedy));
   }
 
-  // The fields that wait for their engines. When one arrives, its lines go, here and in docs/service_config.md.
-  void AdviseOnWhatIsNotExecutedYet() {
-    constexpr std::string_view kNotYet = "is read and checked, but not executed in this release";
-    for (size_t index = 0; index < config_.methods.size(); ++index) {
-      if (config_.methods[index].hedging_policy.has_value()) {
-        Note(Path().Key("methodConfig").At(index).Key("hedgingPolicy"), kNotYet);
-      }
+  void AdviseOnExtras(const MethodExtras& extras, const Path& path) {
+    if (extras.hedging_delay_percentile.has_value()) AdviseOnPercentile(extras, path.Key("hedgingDelayPercentile"));
+    constexpr std::chrono::hours kOld(1);
+    if (extras.stale_if_error.has_value() && extras.stale_if_error->max_age > kOld) {
+      Note(path.Key("staleIfError").Key("maxAge"), Concat("is ", FormatDuration(extras.stale_if_error->max_age),
+                                                          ": answers that are more than an hour old are rarely meant"));
     }
-    const Path userclient = Path().Key("userclient");
-    if (config_.dns_refresh != ServiceConfig().dns_refresh) Note(userclient.Key("dnsRefresh"), kNotYet);
-    for (size_t index = 0; index < config_.bulkheads.size(); ++index) {
-      const BulkheadConfig& bulkhead = config_.bulkheads[index];
-      const Path path = userclient.Key("bulkheads").At(index);
-      if (bulkhead.max_concurrent_calls.has_value()) Note(path.Key("maxConcurrentCalls"), kNotYet);
-      if (bulkhead.max_wait != std::chrono::nanoseconds::zero()) Note(path.Key("maxWait"), kNotYet);
-      if (bulkhead.circuit_breaker.has_value()) Note(path.Key("circuitBreaker"), kNotYet);
+  }
+
+  void AdviseOnPercentile(const MethodExtras& extras, const Path& path) {
+    constexpr std::chrono::milliseconds kShortest(1);  // no delay that follows the latencies is shorter
+    for (const MethodName& name : extras.names) {
+      const MethodConfig* method = config_.FindMethod(name.service, name.method);
+      if (method == nullptr || !method->hedging_policy.has_value() || method->hedging_policy->hedging_delay > kShortest) continue;
+      Note(path, Concat("does nothing for ", internal::ToString(name), ": hedgingDelay is its upper bound, and that is ",
+                        FormatDuration(method->hedging_policy->hedging_delay)));
     }
+  }
+
+  // The one field that waits for its engine. When it arrives, this goes, here and in docs/service_config.md.
+  void AdviseOnDnsRefresh() {
+    if (config_.dns_refresh == ServiceConfig().dns_refresh) return;
+    Note(Path().Key("userclient").Key("dnsRefresh"), "is read and checked, but not executed in this release");
   }
 
   const ServiceConfig& config_;
@@ -113,4 +134,4 @@ class Advisor {
 
 std::vector<std::string> Advise(const ServiceConfig& config) { return Advisor(config).Advise(); }
 
-}  // namespace userclient::internal
+}  // namespace userclient

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kMostDecimals = 9;
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
+// A hundred years: short enough that the present time and two durations can be added up in 64 bits of nanoseconds.
+constexpr int64_t kLongest = 3'153'600'000 * kNanosPerSecond;
 
 // A number without a sign, as digits: "0.05", also ".5" and "5.".
 struct Decimal {
@@ -127,8 +129,8 @@ absl::StatusOr<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
     return absl::InvalidArgumentError(Concat("must have at most 9 decimals, not as many as ", Quote(text)));
   }
   const std::optional<int64_t> nanos = ToNanos(*decimal, kNanosPerSecond);
-  if (!nanos.has_value()) {
-    return absl::InvalidArgumentError(Concat("must be at most \"9223372036s\" (292 years), not ", Quote(text)));
+  if (!nanos.has_value() || *nanos > kLongest) {
+    return absl::InvalidArgumentError(Concat("must be at most \"3153600000s\" (100 years), not ", Quote(text)));
   }
   return std::chrono::nanoseconds(*nanos);
 }

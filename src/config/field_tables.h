@@ -20,6 +20,7 @@ enum class FieldType {
   kNumber,
   kDuration,
   kStatusCodes,          // a list of names of status codes, no name twice, never OK
+  kChoice,               // one of `choices`
   kObject,               // `object` says which
   kObjectList,           // a list of `object`
   kLoadBalancingConfig,  // a list of {"policy": {...}}, whose insides only gRPC knows
@@ -33,9 +34,11 @@ struct FieldSpec {
   std::optional<double> at_least{};
   std::optional<double> above{};
   std::optional<double> at_most{};
+  std::optional<double> below{};
   /// For a list.
   bool may_be_empty = false;
   const ObjectSpec* object = nullptr;
+  std::span<const std::string_view> choices{};
 };
 
 /// One kind of object; `name` is that of its definition in the JSON schema.
@@ -44,6 +47,10 @@ struct ObjectSpec {
   std::span<const FieldSpec> fields;
 };
 
+/// The values of `algorithm`.
+inline constexpr std::string_view kGradient = "gradient";
+inline constexpr std::string_view kAimd = "aimd";
+
 extern const ObjectSpec kMethodNameSpec;
 extern const ObjectSpec kRetryPolicySpec;
 extern const ObjectSpec kHedgingPolicySpec;
@@ -51,7 +58,10 @@ extern const ObjectSpec kMethodConfigSpec;
 extern const ObjectSpec kRetryThrottlingSpec;
 extern const ObjectSpec kHealthCheckConfigSpec;
 extern const ObjectSpec kCircuitBreakerSpec;
+extern const ObjectSpec kAdaptiveLimitSpec;
 extern const ObjectSpec kBulkheadSpec;
+extern const ObjectSpec kStaleIfErrorSpec;
+extern const ObjectSpec kMethodExtrasSpec;
 extern const ObjectSpec kUserclientSpec;
 /// The whole file.
 extern const ObjectSpec kServiceConfigSpec;

@@ -1,7 +1,7 @@
 #include "config/object_reader.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -65,6 +65,16 @@ std::optional<int> ObjectReader::Integer(std::string_view key) const {
   return value == nullptr ? std::nullopt : std::optional(value->get<int>());
 }
 
+std::optional<int64_t> ObjectReader::LongInteger(std::string_view key) const {
+  const Json* value = Value(key);
+  return value == nullptr ? std::nullopt : std::optional(value->get<int64_t>());
+}
+
+std::optional<bool> ObjectReader::Bool(std::string_view key) const {
+  const Json* value = Value(key);
+  return value == nullptr ? std::nullopt : std::optional(value->get<bool>());
+}
+
 std::optional<double> ObjectReader::Number(std::string_view key) const {
   const Json* value = Value(key);
   return value == nullptr ? std::nullopt : std::optional(value->get<double>());
@@ -117,6 +127,8 @@ bool ObjectReader::CheckValue(const FieldSpec& field, const Json& value) const {
       return CheckRange(field, value.get<double>(), ShowNumber);
     case FieldType::kDuration:
       return CheckDuration(field, value);
+    case FieldType::kChoice:
+      return CheckChoice(field, value);
     case FieldType::kStatusCodes:
       return CheckStatusCodes(field, value);
     case FieldType::kObject:
@@ -176,6 +188,14 @@ bool ObjectReader::CheckStatusCodes(const FieldSpec& field, const Json& value) c
   return good;
 }
 
+bool ObjectReader::CheckChoice(const FieldSpec& field, const Json& value) const {
+  const auto is_value = [&](std::string_view choice) { return value.get_ref<const std::string&>() == choice; };
+  if (value.is_string() && std::any_of(field.choices.begin(), field.choices.end(), is_value)) return true;
+  std::string choices;
+  for (const std::string_view choice : field.choices) choices += Concat(choices.empty() ? "" : " or ", Quote(choice));
+  return Refuse(field, Concat("must be ", choices, ", not ", Describe(value)));
+}
+
 bool ObjectReader::CheckLoadBalancingConfig(const FieldSpec& field, const Json& value) const {
   if (!CheckList(field, value)) return false;
   bool good = true;
@@ -212,6 +232,9 @@ bool ObjectReader::CheckRange(const FieldSpec& field, double value, std::string 
   }
   if (field.at_most.has_value() && value > *field.at_most) {
     return Refuse(field, Concat("must be at most ", show(*field.at_most)));
+  }
+  if (field.below.has_value() && value >= *field.below) {
+    return Refuse(field, Concat("must be less than ", show(*field.below)));
   }
   return true;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,14 +30,18 @@ class ObjectReader {
 
   /// Whether the file has this key, right or wrong.
   bool Has(std::string_view key) const;
+  /// Whether this key is absent or right, so that it may be compared with others.
+  bool IsSound(std::string_view key) const { return Has(key) == (Value(key) != nullptr); }
 
   std::optional<std::string> String(std::string_view key) const;
   /// Only for a key whose bounds are those of an int, or narrower.
   std::optional<int> Integer(std::string_view key) const;
+  std::optional<int64_t> LongInteger(std::string_view key) const;
+  std::optional<bool> Bool(std::string_view key) const;
   std::optional<double> Number(std::string_view key) const;
   std::optional<std::chrono::nanoseconds> Duration(std::string_view key) const;
   std::optional<StatusCodeSet> StatusCodes(std::string_view key) const;
-  /// An object or a list; nullptr if absent or wrong.
+  /// The JSON itself, for an object or a list; nullptr if absent or wrong.
   const Json* Value(std::string_view key) const;
 
   const Path& path() const { return path_; }
@@ -51,6 +56,7 @@ class ObjectReader {
   bool CheckInteger(const FieldSpec& field, const Json& value) const;
   bool CheckDuration(const FieldSpec& field, const Json& value) const;
   bool CheckStatusCodes(const FieldSpec& field, const Json& value) const;
+  bool CheckChoice(const FieldSpec& field, const Json& value) const;
   bool CheckLoadBalancingConfig(const FieldSpec& field, const Json& value) const;
   bool CheckList(const FieldSpec& field, const Json& value) const;
   bool CheckRange(const FieldSpec& field, double value, std::string (*show)(double)) const;

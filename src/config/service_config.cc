@@ -134,4 +134,8 @@ const BulkheadConfig* ServiceConfig::FindBulkhead(std::string_view service, std:
   return FindMostExact(bulkheads, &BulkheadConfig::methods, service, method);
 }
 
+const MethodExtras* ServiceConfig::FindExtras(std::string_view service, std::string_view method) const {
+  return FindMostExact(extras, &MethodExtras::names, service, method);
+}
+
 }  // namespace userclient

@@ -26,6 +26,11 @@ class ContractCheck {
     for (size_t index = 0; index < config_.bulkheads.size(); ++index) {
       CheckNames(config_.bulkheads[index].methods, Path().Key("userclient").Key("bulkheads").At(index).Key("methods"));
     }
+    for (size_t index = 0; index < config_.extras.size(); ++index) {
+      const Path path = Path().Key("userclient").Key("methods").At(index);
+      CheckNames(config_.extras[index].names, path.Key("name"));
+      CheckExtras(config_.extras[index], path);
+    }
     CheckThatSomethingApplies();
     return problems_.ToStatus();
   }
@@ -46,20 +51,46 @@ class ContractCheck {
     if (!entry.retry_policy.has_value() && !entry.hedging_policy.has_value()) return;
     for (const MethodContract& method : service_.methods) {
       if (config_.FindMethod(service_.full_name, method.name) != &entry) continue;
-      const std::string full_name = Concat(service_.full_name, "/", method.name);
       if (entry.retry_policy.has_value() && method.idempotency == Idempotency::kUnknown) {
         problems_.Add(path.Key("retryPolicy"),
-                      Concat("reaches ", full_name,
+                      Concat("reaches ", FullName(method),
                              ", which may not be sent twice: its idempotency_level is not declared. Name only "
                              "methods that are IDEMPOTENT or NO_SIDE_EFFECTS"));
       }
-      if (entry.hedging_policy.has_value() && method.idempotency != Idempotency::kNoSideEffects) {
-        problems_.Add(path.Key("hedgingPolicy"), Concat("reaches ", full_name,
-                                                        ", which may not run twice at once: its idempotency_level is not "
-                                                        "NO_SIDE_EFFECTS. Name only methods that are"));
-      }
+      if (entry.hedging_policy.has_value()) CheckIsUnaryRead(method, path.Key("hedgingPolicy"), "may not run twice at once");
     }
   }
+
+  void CheckExtras(const MethodExtras& entry, const Path& path) {
+    for (const MethodContract& method : service_.methods) {
+      if (config_.FindExtras(service_.full_name, method.name) != &entry) continue;
+      if (entry.hedging_delay_percentile.has_value() && !IsHedged(method)) {
+        problems_.Add(path.Key("hedgingDelayPercentile"),
+                      Concat("reaches ", FullName(method), ", which has no hedgingPolicy; give it one in methodConfig"));
+      }
+      if (entry.stale_if_error.has_value()) {
+        CheckIsUnaryRead(method, path.Key("staleIfError"), "may not be answered from memory");
+      }
+      if (entry.single_flight) CheckIsUnaryRead(method, path.Key("singleFlight"), "may not stand for several calls");
+    }
+  }
+
+  bool IsHedged(const MethodContract& method) const {
+    const MethodConfig* config = config_.FindMethod(service_.full_name, method.name);
+    return config != nullptr && config->hedging_policy.has_value();
+  }
+
+  // `forbidden` is what a method with side effects may not do.
+  void CheckIsUnaryRead(const MethodContract& method, const Path& path, std::string_view forbidden) {
+    if (method.idempotency != Idempotency::kNoSideEffects) {
+      problems_.Add(path, Concat("reaches ", FullName(method), ", which ", forbidden,
+                                 ": its idempotency_level is not NO_SIDE_EFFECTS. Name only methods that are"));
+    } else if (method.streaming) {
+      problems_.Add(path, Concat("reaches ", FullName(method), ", which is a stream. Name only unary methods"));
+    }
+  }
+
+  std::string FullName(const MethodContract& method) const { return Concat(service_.full_name, "/", method.name); }
 
   void CheckThatSomethingApplies() {
     if (config_.methods.empty()) return;

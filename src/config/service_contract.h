@@ -24,6 +24,8 @@ enum class Idempotency {
 struct MethodContract {
   std::string name{};
   Idempotency idempotency = Idempotency::kUnknown;
+  /// Whether either side sends a stream of messages.
+  bool streaming = false;
 };
 
 struct ServiceContract {
@@ -33,8 +35,9 @@ struct ServiceContract {
 };
 
 /// OK if the config suits the service. *Errors:* INVALID_ARGUMENT naming by its path every mention of a method that the service
-/// does not have, every retryPolicy that reaches (by name or wildcard) a method that may not be sent again, every hedgingPolicy
-/// that reaches a method with side effects, and a methodConfig of which no entry applies to the service.
+/// does not have; every retryPolicy that reaches (by name or wildcard) a method that may not be sent again; every hedgingPolicy,
+/// staleIfError and singleFlight that reaches a method with side effects or a stream; every hedgingDelayPercentile that reaches a
+/// method without hedging; and a methodConfig of which no entry applies to the service.
 absl::Status CheckAgainstService(const ServiceConfig& config, const ServiceContract& service);
 
 }  // namespace userclient::internal

@@ -1,13 +1,12 @@
-#include "config/advice.h"
-
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "userclient/service_config.h"
 
-namespace userclient::internal {
+namespace userclient {
 namespace {
 
 using ::testing::ElementsAre;
@@ -26,9 +25,13 @@ std::string WithMethod(std::string_view method) {
          std::string(method) + "}]}";
 }
 
-std::string WithBulkhead(std::string_view bulkhead) {
-  return R"({"loadBalancingConfig": [{"round_robin": {}}], "userclient": {"bulkheads": [{"name": "a", "methods": [{}], )" +
-         std::string(bulkhead) + "}]}}";
+// As WithMethod, with a hedgingPolicy for everything and `extras` for s.S and s.T/A.
+std::string WithExtras(std::string_view delay, std::string_view extras) {
+  return R"({"loadBalancingConfig": [{"round_robin": {}}], "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+             "methodConfig": [{"name": [{"service": "s.S"}]}, {"name": [{}], "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": ")" +
+         std::string(delay) + R"("}}],
+             "userclient": {"methods": [{"name": [{"service": "s.S"}, {"service": "s.T", "method": "A"}], )" +
+         std::string(extras) + "}]}}";
 }
 
 TEST(AdviceTest, HasNothingToSayAboutASoundPolicy) {
@@ -73,8 +76,8 @@ TEST(AdviceTest, WaitsThatJustFitIntoTheTimeout) {
 }
 
 TEST(AdviceTest, NumbersAtTheirLimitsDoNotOverflow) {
-  EXPECT_THAT(AdviseOn(WithMethod(R"("timeout": "1s", "retryPolicy": {"maxAttempts": 10, "initialBackoff": "9223372036s",
-      "maxBackoff": "9223372036s", "backoffMultiplier": 1e300, "retryableStatusCodes": ["UNAVAILABLE"]})")),
+  EXPECT_THAT(AdviseOn(WithMethod(R"("timeout": "1s", "retryPolicy": {"maxAttempts": 10, "initialBackoff": "3153600000s",
+      "maxBackoff": "3153600000s", "backoffMultiplier": 1e300, "retryableStatusCodes": ["UNAVAILABLE"]})")),
               ElementsAre("methodConfig[1].retryPolicy.maxAttempts: the waits between 10 attempts take at least 4000000000s, and "
                           "the timeout of the whole call is 1s: the last attempts are never made"));
 }
@@ -104,20 +107,36 @@ TEST(AdviceTest, TheDeprecatedLoadBalancingPolicyIsOneToo) {
   EXPECT_THAT(AdviseOn(R"({"loadBalancingPolicy": "round_robin"})"), IsEmpty());
 }
 
-TEST(AdviceTest, HedgingIsNotExecutedYet) {
-  EXPECT_THAT(AdviseOn(WithMethod(R"("hedgingPolicy": {"maxAttempts": 2})")),
-              ElementsAre("methodConfig[1].hedgingPolicy: is read and checked, but not executed in this release"));
+TEST(AdviceTest, HasNothingToSayAboutEnginesThatAreUsedWell) {
+  EXPECT_THAT(AdviseOn(WithExtras(
+                  "0.5s", R"("hedgingDelayPercentile": 0.95, "staleIfError": {"maxAge": "3600s"}, "singleFlight": true)")),
+              IsEmpty());
+  EXPECT_THAT(
+      AdviseOn(R"({"loadBalancingConfig": [{"round_robin": {}}], "userclient": {"bulkheads": [{"name": "a", "methods": [{}],
+      "channels": 2, "maxChannels": 4, "maxConcurrentCalls": 9, "maxWait": "1s", "circuitBreaker": {}}]}})"),
+      IsEmpty());
 }
 
-TEST(AdviceTest, TheLimitIsNotExecutedYet) {
-  EXPECT_THAT(AdviseOn(WithBulkhead(R"("maxConcurrentCalls": 9, "maxWait": "1s")")),
-              ElementsAre("userclient.bulkheads[0].maxConcurrentCalls: is read and checked, but not executed in this release",
-                          "userclient.bulkheads[0].maxWait: is read and checked, but not executed in this release"));
+TEST(AdviceTest, HedgingWithoutThrottling) {
+  EXPECT_THAT(
+      AdviseOn(
+          R"({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 2}}]})"),
+      ElementsAre("retryThrottling: is not set: when every server is slow, hedges multiply the load; {\"maxTokens\": 100, "
+                  "\"tokenRatio\": 0.1} limits them"));
 }
 
-TEST(AdviceTest, TheBreakerIsNotExecutedYet) {
-  EXPECT_THAT(AdviseOn(WithBulkhead(R"("circuitBreaker": {})")),
-              ElementsAre("userclient.bulkheads[0].circuitBreaker: is read and checked, but not executed in this release"));
+TEST(AdviceTest, APercentileWhoseUpperBoundIsNothing) {
+  // s.S has an entry of its own, without hedging.
+  EXPECT_THAT(
+      AdviseOn(WithExtras("0s", R"("hedgingDelayPercentile": 0.95)")),
+      ElementsAre("userclient.methods[0].hedgingDelayPercentile: does nothing for s.T/A: hedgingDelay is its upper bound, "
+                  "and that is 0s"));
+}
+
+TEST(AdviceTest, AnswersThatAreMoreThanAnHourOld) {
+  EXPECT_THAT(AdviseOn(WithExtras("0.5s", R"("staleIfError": {"maxAge": "3600.5s"})")),
+              ElementsAre("userclient.methods[0].staleIfError.maxAge: is 3600.5s: answers that are more than an hour old are "
+                          "rarely meant"));
 }
 
 TEST(AdviceTest, TheDnsRefreshIsNotExecutedYet) {
@@ -126,4 +145,4 @@ TEST(AdviceTest, TheDnsRefreshIsNotExecutedYet) {
 }
 
 }  // namespace
-}  // namespace userclient::internal
+}  // namespace userclient

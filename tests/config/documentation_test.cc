@@ -60,7 +60,8 @@ TEST_P(DocumentedObjectTest, HasATableOfItsFields) {
 
 INSTANTIATE_TEST_SUITE_P(Documentation, DocumentedObjectTest,
                          ::testing::Values(&kMethodNameSpec, &kRetryPolicySpec, &kHedgingPolicySpec, &kMethodConfigSpec,
-                                           &kRetryThrottlingSpec, &kHealthCheckConfigSpec, &kCircuitBreakerSpec, &kBulkheadSpec,
+                                           &kRetryThrottlingSpec, &kHealthCheckConfigSpec, &kCircuitBreakerSpec,
+                                           &kAdaptiveLimitSpec, &kBulkheadSpec, &kStaleIfErrorSpec, &kMethodExtrasSpec,
                                            &kUserclientSpec, &kServiceConfigSpec),
                          [](const auto& tested) { return std::string(tested.param->name); });
 

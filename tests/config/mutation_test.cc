@@ -32,9 +32,16 @@ constexpr std::string_view kEverything = R"({
                      "perAttemptRecvTimeout": "0.3s", "retryableStatusCodes": ["UNAVAILABLE", "DEADLINE_EXCEEDED"]}},
     {"name": [{}], "hedgingPolicy": {"maxAttempts": 3, "hedgingDelay": "0s", "nonFatalStatusCodes": ["UNAVAILABLE"]}}],
   "userclient": {"dnsRefresh": "5s", "bulkheads": [
-    {"name": "reads", "methods": [{"service": "s.S", "method": "A"}], "channels": 2, "maxConcurrentCalls": 256, "maxWait": "0s",
+    {"name": "reads", "methods": [{"service": "s.S", "method": "A"}], "channels": 2, "maxChannels": 4, "maxConcurrentCalls": 256, "maxWait": "0s",
      "circuitBreaker": {"window": "10s", "minimumCalls": 20, "failureRatio": 0.5, "openDuration": "5s", "maxOpenDuration": "60s",
-                        "halfOpenProbes": 3}}]}
+                        "halfOpenProbes": 3, "maxProbesInFlight": 2, "maxHalfOpen": "10s", "healthyAfter": "60s",
+                        "consecutiveFailures": 5, "slowCallDuration": "1s", "slowCallRatio": 0.9}},
+    {"name": "gradient", "methods": [{"service": "s.S"}], "maxWait": "0.01s",
+     "adaptiveLimit": {"algorithm": "gradient", "initialLimit": 20, "minLimit": 4, "maxLimit": 200, "window": "1s", "minimumSamples": 10,
+                       "dropRatio": 0.01, "remeasureEvery": "61s"}},
+    {"name": "aimd", "methods": [{}], "adaptiveLimit": {"algorithm": "aimd", "timeout": "5s"}}],
+    "methods": [{"name": [{"service": "s.S", "method": "A"}], "hedgingDelayPercentile": 0.95, "singleFlight": true,
+                 "staleIfError": {"maxAge": "300s", "maxBytes": 1024}}]}
 })";
 
 class Mutator {
@@ -121,6 +128,9 @@ class Mutator {
                                               "OK",
                                               "ABORTED",
                                               "default",
+                                              "aimd",
+                                              "gradient",
+                                              false,
                                               "writes",
                                               json::array(),
                                               json::object(),

@@ -44,6 +44,10 @@ std::string Bulkhead(std::string_view fields) {
 
 std::string Breaker(std::string_view fields) { return Bulkhead(R"("circuitBreaker": {)" + std::string(fields) + "}"); }
 
+std::string Adaptive(std::string_view fields) { return Bulkhead(R"("adaptiveLimit": {)" + std::string(fields) + "}"); }
+
+std::string Extras(std::string_view fields) { return Userclient(R"("methods": [{"name": [{}], )" + std::string(fields) + "}]"); }
+
 constexpr auto kNamedByError = [](const auto& tested) { return TestName(tested.param.error, tested.index); };
 
 class RefusalTest : public ::testing::TestWithParam<Refusal> {};
@@ -248,11 +252,19 @@ INSTANTIATE_TEST_SUITE_P(
                 "userclient.bulkheads[1].methods[0]: every method already stands at userclient.bulkheads[0].methods[0]"},
         Refusal{Bulkhead(R"("channels": 0)"), "userclient.bulkheads[0].channels: must be at least 1"},
         Refusal{Bulkhead(R"("channels": 65)"), "userclient.bulkheads[0].channels: must be at most 64"},
+        Refusal{Bulkhead(R"("maxChannels": 0)"), "userclient.bulkheads[0].maxChannels: must be at least 1"},
+        Refusal{Bulkhead(R"("maxChannels": 65)"), "userclient.bulkheads[0].maxChannels: must be at most 64"},
+        Refusal{Bulkhead(R"("channels": 4, "maxChannels": 3)"),
+                "userclient.bulkheads[0].maxChannels: must be at least channels (4); it is 3"},
+        Refusal{Bulkhead(R"("channels": "4", "maxChannels": 3)"),
+                R"(userclient.bulkheads[0].channels: must be an integer, not "4")"},
+        Refusal{Bulkhead(R"("maxConcurrentCalls": 9, "adaptiveLimit": {})"),
+                "userclient.bulkheads[0]: has both maxConcurrentCalls and adaptiveLimit; keep one"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": 0)"), "userclient.bulkheads[0].maxConcurrentCalls: must be at least 1"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": 2147483648)"),
                 "userclient.bulkheads[0].maxConcurrentCalls: must be at most 2147483647"},
         Refusal{Bulkhead(R"("maxWait": "0s")"),
-                "userclient.bulkheads[0].maxWait: means nothing without maxConcurrentCalls; set both or neither"},
+                "userclient.bulkheads[0].maxWait: means nothing without a limit; set maxConcurrentCalls or adaptiveLimit too"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": "9", "maxWait": "1s")"),
                 R"(userclient.bulkheads[0].maxConcurrentCalls: must be an integer, not "9")"},
         Refusal{Bulkhead(R"("breaker": {})"), "userclient.bulkheads[0].breaker: unknown key"}),
@@ -275,8 +287,104 @@ INSTANTIATE_TEST_SUITE_P(
             Breaker(R"("openDuration": "90s", "maxOpenDuration": 100)"),
             R"(userclient.bulkheads[0].circuitBreaker.maxOpenDuration: must be a duration such as "0.5s", not 100; write "100s")"},
         Refusal{Breaker(R"("halfOpenProbes": 0)"), "userclient.bulkheads[0].circuitBreaker.halfOpenProbes: must be at least 1"},
+        Refusal{Breaker(R"("halfOpenProbes": 16384)"),
+                "userclient.bulkheads[0].circuitBreaker.halfOpenProbes: must be at most 16383"},
+        Refusal{
+            Breaker(R"("maxOpenDuration": "1s")"),
+            "userclient.bulkheads[0].circuitBreaker.maxOpenDuration: must be at least openDuration (5s unless set); it is 1s"},
+        Refusal{Breaker(R"("maxProbesInFlight": 0)"),
+                "userclient.bulkheads[0].circuitBreaker.maxProbesInFlight: must be at least 1"},
+        Refusal{Breaker(R"("maxProbesInFlight": 16384)"),
+                "userclient.bulkheads[0].circuitBreaker.maxProbesInFlight: must be at most 16383"},
+        Refusal{Breaker(R"("maxHalfOpen": "0s")"), "userclient.bulkheads[0].circuitBreaker.maxHalfOpen: must be more than 0s"},
+        Refusal{Breaker(R"("healthyAfter": "0s")"), "userclient.bulkheads[0].circuitBreaker.healthyAfter: must be more than 0s"},
+        Refusal{Breaker(R"("consecutiveFailures": 0)"),
+                "userclient.bulkheads[0].circuitBreaker.consecutiveFailures: must be at least 1"},
+        Refusal{Breaker(R"("slowCallDuration": "0s")"),
+                "userclient.bulkheads[0].circuitBreaker.slowCallDuration: must be more than 0s"},
+        Refusal{Breaker(R"("slowCallDuration": "1s", "slowCallRatio": 0)"),
+                "userclient.bulkheads[0].circuitBreaker.slowCallRatio: must be more than 0"},
+        Refusal{Breaker(R"("slowCallDuration": "1s", "slowCallRatio": 1.1)"),
+                "userclient.bulkheads[0].circuitBreaker.slowCallRatio: must be at most 1"},
+        Refusal{Breaker(R"("slowCallRatio": 0.5)"),
+                "userclient.bulkheads[0].circuitBreaker.slowCallRatio: means nothing without slowCallDuration; set that too"},
         Refusal{Breaker(R"("windows": "1s")"),
                 "userclient.bulkheads[0].circuitBreaker.windows: unknown key; did you mean window?"}),
+    kNamedByError);
+
+INSTANTIATE_TEST_SUITE_P(
+    AdaptiveLimit, RefusalTest,
+    ::testing::Values(
+        Refusal{Bulkhead(R"("adaptiveLimit": 20)"), "userclient.bulkheads[0].adaptiveLimit: must be an object, not 20"},
+        Refusal{Adaptive(R"("algorithm": "vegas")"),
+                R"(userclient.bulkheads[0].adaptiveLimit.algorithm: must be "gradient" or "aimd", not "vegas")"},
+        Refusal{Adaptive(R"("algorithm": 1)"),
+                R"(userclient.bulkheads[0].adaptiveLimit.algorithm: must be "gradient" or "aimd", not 1)"},
+        Refusal{Adaptive(R"("initialLimit": 0)"), "userclient.bulkheads[0].adaptiveLimit.initialLimit: must be at least 1"},
+        Refusal{Adaptive(R"("minLimit": 0)"), "userclient.bulkheads[0].adaptiveLimit.minLimit: must be at least 1"},
+        Refusal{Adaptive(R"("maxLimit": 100001)"), "userclient.bulkheads[0].adaptiveLimit.maxLimit: must be at most 100000"},
+        Refusal{Adaptive(R"("initialLimit": 2, "minLimit": 3)"),
+                "userclient.bulkheads[0].adaptiveLimit.initialLimit: must be at least minLimit (3); it is 2"},
+        Refusal{Adaptive(R"("initialLimit": 3)"),
+                "userclient.bulkheads[0].adaptiveLimit.initialLimit: must be at least minLimit (4 unless set); it is 3"},
+        Refusal{Adaptive(R"("minLimit": 30)"),
+                "userclient.bulkheads[0].adaptiveLimit.initialLimit: must be at least minLimit (30); it is 20 unless set"},
+        Refusal{Adaptive(R"("maxLimit": 19)"),
+                "userclient.bulkheads[0].adaptiveLimit.maxLimit: must be at least initialLimit (20 unless set); it is 19"},
+        Refusal{Adaptive(R"("window": "0.05s")"), "userclient.bulkheads[0].adaptiveLimit.window: must be at least 0.1s"},
+        Refusal{Adaptive(R"("minimumSamples": 0)"), "userclient.bulkheads[0].adaptiveLimit.minimumSamples: must be at least 1"},
+        Refusal{Adaptive(R"("dropRatio": 0)"), "userclient.bulkheads[0].adaptiveLimit.dropRatio: must be more than 0"},
+        Refusal{Adaptive(R"("dropRatio": 1.5)"), "userclient.bulkheads[0].adaptiveLimit.dropRatio: must be at most 1"},
+        Refusal{Adaptive(R"("algorithm": "aimd", "timeout": "0s")"),
+                "userclient.bulkheads[0].adaptiveLimit.timeout: must be more than 0s"},
+        Refusal{Adaptive(R"("timeout": "1s")"),
+                R"(userclient.bulkheads[0].adaptiveLimit.timeout: means nothing to the algorithm "gradient", the default; )"
+                R"(only "aimd" has it)"},
+        Refusal{
+            Adaptive(R"("algorithm": "gradient", "timeout": "1s")"),
+            R"(userclient.bulkheads[0].adaptiveLimit.timeout: means nothing to the algorithm "gradient"; only "aimd" has it)"},
+        Refusal{Adaptive(R"("algorithm": "aimd", "remeasureEvery": "60s")"),
+                R"(userclient.bulkheads[0].adaptiveLimit.remeasureEvery: means nothing to the algorithm "aimd"; )"
+                R"(only "gradient" has it)"},
+        Refusal{Adaptive(R"("algorithm": "admi", "timeout": "1s", "remeasureEvery": "60s")"),
+                R"(userclient.bulkheads[0].adaptiveLimit.algorithm: must be "gradient" or "aimd", not "admi")"},
+        Refusal{Adaptive(R"("remeasureEvery": "1s")"),
+                "userclient.bulkheads[0].adaptiveLimit.remeasureEvery: must be more than window (1s unless set); it is 1s"},
+        Refusal{Adaptive(R"("window": "5s", "remeasureEvery": "2s")"),
+                "userclient.bulkheads[0].adaptiveLimit.remeasureEvery: must be more than window (5s); it is 2s"},
+        Refusal{Adaptive(R"("maximumLimit": 9)"),
+                "userclient.bulkheads[0].adaptiveLimit.maximumLimit: unknown key; did you mean maxLimit?"}),
+    kNamedByError);
+
+INSTANTIATE_TEST_SUITE_P(
+    MethodExtras, RefusalTest,
+    ::testing::Values(
+        Refusal{Userclient(R"("methods": {})"), "userclient.methods: must be a list, not an object"},
+        Refusal{Userclient(R"("methods": [1])"), "userclient.methods[0]: must be an object, not 1"},
+        Refusal{Userclient(R"("methods": [{}])"), "userclient.methods[0].name: is missing"},
+        Refusal{Userclient(R"("methods": [{"singleFlight": true}])"), "userclient.methods[0].name: is missing"},
+        Refusal{Userclient(R"("methods": [{"name": [{}]}])"),
+                "userclient.methods[0]: sets nothing; add hedgingDelayPercentile, staleIfError or singleFlight"},
+        Refusal{Extras(R"("singleFligth": true)"), "userclient.methods[0].singleFligth: unknown key; did you mean singleFlight?"},
+        Refusal{Extras(R"("singleFlight": 1)"), "userclient.methods[0].singleFlight: must be true or false, not 1"},
+        Refusal{Userclient(R"("methods": [{"name": [], "singleFlight": true}])"),
+                "userclient.methods[0].name: must not be empty"},
+        Refusal{Userclient(R"("methods": [{"name": [{"service": "s.S"}], "singleFlight": true},
+                                          {"name": [{"service": "s.T"}, {"service": "s.S"}], "staleIfError": {}}])"),
+                "userclient.methods[1].name[1]: every method of s.S already stands at userclient.methods[0].name[0]"},
+        Refusal{Extras(R"("hedgingDelayPercentile": 0)"), "userclient.methods[0].hedgingDelayPercentile: must be more than 0"},
+        Refusal{Extras(R"("hedgingDelayPercentile": 1)"), "userclient.methods[0].hedgingDelayPercentile: must be less than 1"},
+        Refusal{Extras(R"("hedgingDelayPercentile": 95)"), "userclient.methods[0].hedgingDelayPercentile: must be less than 1"},
+        Refusal{Extras(R"("hedgingDelayPercentile": "95%")"),
+                R"(userclient.methods[0].hedgingDelayPercentile: must be a number, not "95%")"},
+        Refusal{Extras(R"("staleIfError": true)"), "userclient.methods[0].staleIfError: must be an object, not true"},
+        Refusal{Extras(R"("staleIfError": {"maxAge": "0s"})"), "userclient.methods[0].staleIfError.maxAge: must be more than 0s"},
+        Refusal{Extras(R"("staleIfError": {"maxBytes": 1023})"),
+                "userclient.methods[0].staleIfError.maxBytes: must be at least 1024"},
+        Refusal{Extras(R"("staleIfError": {"maxBytes": 1099511627777})"),
+                "userclient.methods[0].staleIfError.maxBytes: must be at most 1099511627776"},
+        Refusal{Extras(R"("staleIfError": {"maxbytes": 4096})"),
+                "userclient.methods[0].staleIfError.maxbytes: unknown key; did you mean maxBytes?"}),
     kNamedByError);
 
 TEST(RefusalOfManyTest, ReportsAllProblemsOfAFileAtOnce) {

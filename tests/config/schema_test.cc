@@ -67,6 +67,7 @@ void ExpectBounds(const FieldSpec& field, const json& schema) {
   EXPECT_EQ(NumberAt(schema, "minimum"), field.at_least);
   EXPECT_EQ(NumberAt(schema, "exclusiveMinimum"), field.above);
   EXPECT_EQ(NumberAt(schema, "maximum"), field.at_most);
+  EXPECT_EQ(NumberAt(schema, "exclusiveMaximum"), field.below);
 }
 
 void ExpectListBounds(const FieldSpec& field, const json& schema) {
@@ -96,6 +97,9 @@ void ExpectTheSame(const FieldSpec& field, const json& schema) {
       return ExpectBounds(field, schema);
     case FieldType::kDuration:
       EXPECT_EQ(schema.at("$ref"), Ref(DurationDefinition(field)));
+      return;
+    case FieldType::kChoice:
+      EXPECT_THAT(schema.at("enum"), ElementsAreArray(field.choices));
       return;
     case FieldType::kStatusCodes:
       EXPECT_EQ(schema.at("items"), json({{"$ref", Ref("statusCode")}}));
@@ -201,9 +205,37 @@ TEST(SchemaTest, ItsDefaultsAreThoseOfTheCode) {
   EXPECT_EQ(breaker.at("openDuration").at("default"), FormatDuration(options.open_duration));
   EXPECT_EQ(breaker.at("maxOpenDuration").at("default"), FormatDuration(options.max_open_duration));
   EXPECT_EQ(breaker.at("halfOpenProbes").at("default"), options.half_open_probes);
+  EXPECT_EQ(breaker.at("maxProbesInFlight").at("default"), options.max_probes_in_flight);
+  EXPECT_EQ(breaker.at("maxHalfOpen").at("default"), FormatDuration(options.max_half_open));
+  EXPECT_EQ(breaker.at("healthyAfter").at("default"), FormatDuration(options.healthy_after));
+  EXPECT_EQ(breaker.at("slowCallRatio").at("default"), options.slow_call_ratio);
   EXPECT_EQ(bulkhead.at("channels").at("default"), BulkheadConfig().channels);
   EXPECT_EQ(bulkhead.at("maxWait").at("default"), FormatDuration(BulkheadConfig().max_wait));
   EXPECT_EQ(userclient.at("dnsRefresh").at("default"), FormatDuration(ServiceConfig().dns_refresh));
+}
+
+TEST(SchemaTest, ItsDefaultsOfTheAdaptiveLimitAreThoseOfTheCode) {
+  const json& limit = Schema().at("definitions").at("adaptiveLimit").at("properties");
+  const AdaptiveLimitOptions options;
+
+  EXPECT_EQ(options.algorithm, AdaptiveLimitOptions::Algorithm::kGradient);
+  EXPECT_EQ(limit.at("algorithm").at("default"), kGradient);
+  EXPECT_EQ(limit.at("initialLimit").at("default"), options.initial);
+  EXPECT_EQ(limit.at("minLimit").at("default"), options.minimum);
+  EXPECT_EQ(limit.at("maxLimit").at("default"), options.maximum);
+  EXPECT_EQ(limit.at("window").at("default"), FormatDuration(options.window));
+  EXPECT_EQ(limit.at("minimumSamples").at("default"), options.minimum_samples);
+  EXPECT_EQ(limit.at("dropRatio").at("default"), options.drop_ratio);
+  EXPECT_EQ(limit.at("timeout").at("default"), FormatDuration(options.timeout));
+}
+
+TEST(SchemaTest, ItsDefaultsOfMethodsAreThoseOfTheCode) {
+  const json& extras = Schema().at("definitions").at("methodExtras").at("properties");
+  const json& stale = Schema().at("definitions").at("staleIfError").at("properties");
+
+  EXPECT_EQ(extras.at("singleFlight").at("default"), MethodExtras().single_flight);
+  EXPECT_EQ(stale.at("maxAge").at("default"), FormatDuration(StaleIfErrorOptions().max_age));
+  EXPECT_EQ(stale.at("maxBytes").at("default"), StaleIfErrorOptions().max_bytes);
 }
 
 TEST(SchemaTest, TakesTheShippedFiles) {
@@ -242,6 +274,19 @@ INSTANTIATE_TEST_SUITE_P(
         Offence{"ReservedBulkhead", R"({"userclient": {"bulkheads": [{"name": "default", "methods": [{}]}]}})"},
         Offence{"BlankInABulkhead", R"({"userclient": {"bulkheads": [{"name": "a b", "methods": [{}]}]}})"},
         Offence{"MaxWaitAlone", R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "maxWait": "1s"}]}})"},
+        Offence{
+            "TwoLimits",
+            R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "maxConcurrentCalls": 1, "adaptiveLimit": {}}]}})"},
+        Offence{"SlowCallRatioAlone",
+                R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "circuitBreaker": {"slowCallRatio": 1}}]}})"},
+        Offence{"TimeoutOfTheGradient",
+                R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "adaptiveLimit": {"timeout": "1s"}}]}})"},
+        Offence{"RemeasuringOfAimd", R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "adaptiveLimit":
+            {"algorithm": "aimd", "remeasureEvery": "60s"}}]}})"},
+        Offence{"UnknownAlgorithm",
+                R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "adaptiveLimit": {"algorithm": "vegas"}}]}})"},
+        Offence{"PercentileOfOne", R"({"userclient": {"methods": [{"name": [{}], "hedgingDelayPercentile": 1}]}})"},
+        Offence{"MethodWithoutASetting", R"({"userclient": {"methods": [{"name": [{}]}]}})"},
         Offence{"TwoPoliciesInOneObject", R"({"loadBalancingConfig": [{"a": {}, "b": {}}]})"},
         Offence{"StatusCodeTwice", R"({"methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 2, "nonFatalStatusCodes":
             ["ABORTED", "ABORTED"]}}]})"}),

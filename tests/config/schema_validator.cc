@@ -44,6 +44,8 @@ class Validation {
     if (keyword == "minimum") return expect(!value.is_number() || value.get<double>() >= argument.get<double>());
     if (keyword == "exclusiveMinimum") return expect(!value.is_number() || value.get<double>() > argument.get<double>());
     if (keyword == "maximum") return expect(!value.is_number() || value.get<double>() <= argument.get<double>());
+    if (keyword == "exclusiveMaximum") return expect(!value.is_number() || value.get<double>() < argument.get<double>());
+    if (keyword == "anyOf") return expect(MatchesAny(argument, value, at));
     if (keyword == "minItems") return expect(!value.is_array() || value.size() >= argument.get<size_t>());
     if (keyword == "uniqueItems")
       return expect(!value.is_array() || std::set<json>(value.begin(), value.end()).size() == value.size());
@@ -70,6 +72,10 @@ class Validation {
     static std::map<std::string, std::regex> compiled;
     const auto text = pattern.get<std::string>();
     return compiled.try_emplace(text, text).first->second;
+  }
+
+  bool MatchesAny(const json& schemas, const json& value, const std::string& at) const {
+    return std::any_of(schemas.begin(), schemas.end(), [&](const json& schema) { return !Check(schema, value, at).has_value(); });
   }
 
   static bool HasAll(const json& object, const json& keys) {
@@ -105,7 +111,9 @@ class Validation {
   Problem CheckDependencies(const json& dependencies, const json& value, const std::string& at) const {
     if (!value.is_object()) return std::nullopt;
     for (const auto& [key, needed] : dependencies.items()) {
-      if (value.contains(key) && !HasAll(value, needed)) return at + ": " + key + " needs " + needed.dump();
+      if (!value.contains(key)) continue;
+      const bool good = needed.is_array() ? HasAll(value, needed) : !Check(needed, value, at).has_value();
+      if (!good) return at + ": " + key + " needs " + needed.dump();
     }
     return std::nullopt;
   }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -54,6 +55,7 @@ TEST(ServiceConfigTest, AnEmptyObjectIsAConfigWithNothingInIt) {
   EXPECT_TRUE(config.methods.empty());
   EXPECT_FALSE(config.retry_throttling.has_value());
   EXPECT_TRUE(config.bulkheads.empty());
+  EXPECT_TRUE(config.extras.empty());
   EXPECT_EQ(config.dns_refresh, 5s);
   EXPECT_EQ(config.channel_json, "{}");
 }
@@ -157,9 +159,119 @@ TEST(ServiceConfigTest, ReadsBulkheads) {
   const BulkheadConfig& rest = config.bulkheads[1];
   EXPECT_EQ(rest.name, "the_rest-2");
   EXPECT_EQ(rest.channels, 1);
+  EXPECT_FALSE(rest.adaptive_limit.has_value());
   EXPECT_EQ(rest.max_concurrent_calls, std::nullopt);
   EXPECT_EQ(rest.max_wait, 0s);
   EXPECT_EQ(rest.circuit_breaker->window, CircuitBreakerOptions().window);
+}
+
+TEST(ServiceConfigTest, ReadsWhatABreakerMayHaveMore) {
+  const ServiceConfig config = ParseOrDie(R"({"userclient": {"bulkheads": [
+      {"name": "a", "methods": [{"service": "s.S"}], "circuitBreaker": {"halfOpenProbes": 16383, "maxProbesInFlight": 16383,
+       "maxHalfOpen": "3s", "healthyAfter": "120s", "consecutiveFailures": 5, "slowCallDuration": "0.8s", "slowCallRatio": 0.25}},
+      {"name": "b", "methods": [{}], "circuitBreaker": {"slowCallDuration": "1s"}},
+      {"name": "c", "methods": [{"service": "s.T"}], "circuitBreaker": {}}]}})");
+
+  ASSERT_EQ(config.bulkheads.size(), 3u);
+  const CircuitBreakerOptions& all = *config.bulkheads[0].circuit_breaker;
+  EXPECT_EQ(all.half_open_probes, 16383);
+  EXPECT_EQ(all.max_probes_in_flight, 16383);
+  EXPECT_EQ(all.max_half_open, 3s);
+  EXPECT_EQ(all.healthy_after, 120s);
+  EXPECT_EQ(all.consecutive_failures, 5);
+  EXPECT_EQ(all.slow_call_duration, 800ms);
+  EXPECT_EQ(all.slow_call_ratio, 0.25);
+  EXPECT_EQ(config.bulkheads[1].circuit_breaker->slow_call_duration, 1s);
+  EXPECT_EQ(config.bulkheads[1].circuit_breaker->slow_call_ratio, 1);
+  const CircuitBreakerOptions& none = *config.bulkheads[2].circuit_breaker;
+  EXPECT_EQ(none.max_probes_in_flight, 1);
+  EXPECT_EQ(none.max_half_open, 10s);
+  EXPECT_EQ(none.healthy_after, 60s);
+  EXPECT_EQ(none.consecutive_failures, std::nullopt);
+  EXPECT_EQ(none.slow_call_duration, std::nullopt);
+}
+
+TEST(ServiceConfigTest, ThePoolGrowsOnlyIfItIsToldTo) {
+  const ServiceConfig config = ParseOrDie(R"({"userclient": {"bulkheads": [
+      {"name": "grows", "methods": [{"service": "s.S"}], "channels": 2, "maxChannels": 64},
+      {"name": "stays", "methods": [{"service": "s.T"}], "channels": 3},
+      {"name": "grows_from_one", "methods": [{"service": "s.U"}], "maxChannels": 2}]}})");
+
+  ASSERT_EQ(config.bulkheads.size(), 3u);
+  EXPECT_EQ(config.bulkheads[0].channels, 2);
+  EXPECT_EQ(config.bulkheads[0].max_channels, 64);
+  EXPECT_EQ(config.bulkheads[1].max_channels, 3);
+  EXPECT_EQ(config.bulkheads[2].channels, 1);
+  EXPECT_EQ(config.bulkheads[2].max_channels, 2);
+}
+
+TEST(ServiceConfigTest, ReadsAdaptiveLimits) {
+  using Algorithm = AdaptiveLimitOptions::Algorithm;
+  const ServiceConfig config = ParseOrDie(R"({"userclient": {"bulkheads": [
+      {"name": "gradient", "methods": [{"service": "s.S"}], "maxWait": "0.01s", "adaptiveLimit": {"algorithm": "gradient",
+       "initialLimit": 1, "minLimit": 1, "maxLimit": 1, "window": "0.1s", "minimumSamples": 7, "dropRatio": 1,
+       "remeasureEvery": "60s"}},
+      {"name": "aimd", "methods": [{"service": "s.T"}], "adaptiveLimit": {"algorithm": "aimd", "timeout": "0.7s",
+       "maxLimit": 100000}},
+      {"name": "usual", "methods": [{}], "adaptiveLimit": {}}]}})");
+
+  ASSERT_EQ(config.bulkheads.size(), 3u);
+  EXPECT_EQ(config.bulkheads[0].max_wait, 10ms);
+  EXPECT_EQ(config.bulkheads[0].max_concurrent_calls, std::nullopt);
+  const AdaptiveLimitOptions& gradient = config.bulkheads[0].adaptive_limit.value();
+  EXPECT_EQ(gradient.algorithm, Algorithm::kGradient);
+  EXPECT_EQ(gradient.initial, 1);
+  EXPECT_EQ(gradient.minimum, 1);
+  EXPECT_EQ(gradient.maximum, 1);
+  EXPECT_EQ(gradient.window, 100ms);
+  EXPECT_EQ(gradient.minimum_samples, 7);
+  EXPECT_EQ(gradient.drop_ratio, 1);
+  EXPECT_EQ(gradient.remeasure_every, 60s);
+  const AdaptiveLimitOptions& aimd = config.bulkheads[1].adaptive_limit.value();
+  EXPECT_EQ(aimd.algorithm, Algorithm::kAimd);
+  EXPECT_EQ(aimd.timeout, 700ms);
+  EXPECT_EQ(aimd.maximum, 100000);
+  EXPECT_EQ(aimd.remeasure_every, std::nullopt);
+  const AdaptiveLimitOptions& usual = config.bulkheads[2].adaptive_limit.value();
+  EXPECT_EQ(usual.algorithm, Algorithm::kGradient);
+  EXPECT_EQ(usual.initial, AdaptiveLimitOptions().initial);
+  EXPECT_EQ(usual.minimum, AdaptiveLimitOptions().minimum);
+}
+
+TEST(ServiceConfigTest, ReadsExtrasOfMethods) {
+  const ServiceConfig config = ParseOrDie(R"({"userclient": {"methods": [
+      {"name": [{"service": "s.S", "method": "A"}, {"service": "s.T"}], "hedgingDelayPercentile": 0.95, "singleFlight": true,
+       "staleIfError": {"maxAge": "60s", "maxBytes": 1099511627776}},
+      {"name": [{"service": "s.S"}], "staleIfError": {}},
+      {"name": [{"service": "s.S", "method": "B"}], "singleFlight": false}]}})");
+
+  ASSERT_EQ(config.extras.size(), 3u);
+  const MethodExtras& all = config.extras[0];
+  EXPECT_THAT(all.names, ElementsAre(MethodName{"s.S", "A"}, MethodName{"s.T", ""}));
+  EXPECT_EQ(all.hedging_delay_percentile, 0.95);
+  EXPECT_EQ(all.stale_if_error.value().max_age, 60s);
+  EXPECT_EQ(all.stale_if_error.value().max_bytes, int64_t{1} << 40);
+  EXPECT_TRUE(all.single_flight);
+  const MethodExtras& stale = config.extras[1];
+  EXPECT_EQ(stale.hedging_delay_percentile, std::nullopt);
+  EXPECT_EQ(stale.stale_if_error.value().max_age, 5min);
+  EXPECT_EQ(stale.stale_if_error.value().max_bytes, 16 * 1024 * 1024);
+  EXPECT_FALSE(stale.single_flight);
+  const MethodExtras& off = config.extras[2];
+  EXPECT_EQ(off.stale_if_error.has_value(), false);
+  EXPECT_FALSE(off.single_flight);
+}
+
+TEST(ServiceConfigTest, TheMostExactNameFindsTheExtras) {
+  const ServiceConfig config = ParseOrDie(R"({"userclient": {"methods": [
+      {"name": [{}], "singleFlight": true},
+      {"name": [{"service": "s.S"}], "singleFlight": true},
+      {"name": [{"service": "s.S", "method": "A"}], "singleFlight": false}]}})");
+
+  EXPECT_EQ(config.FindExtras("s.S", "A"), &config.extras[2]);
+  EXPECT_EQ(config.FindExtras("s.S", "B"), &config.extras[1]);
+  EXPECT_EQ(config.FindExtras("s.T", "A"), &config.extras[0]);
+  EXPECT_EQ(ParseOrDie("{}").FindExtras("s.S", "A"), nullptr);
 }
 
 TEST(ServiceConfigTest, AMethodMayStandInAMethodConfigAndInABulkhead) {

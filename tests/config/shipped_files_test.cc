@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "config/advice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/config/files.h"
@@ -32,9 +31,10 @@ bool Names(const std::vector<MethodName>& names, const std::string& method) {
   return std::find(names.begin(), names.end(), MethodName{std::string(kService), method}) != names.end();
 }
 
-TEST(ShippedFilesTest, ThereAreADefaultAndAProductionConfig) {
+TEST(ShippedFilesTest, ThereAreADefaultAProductionAndAHedgingConfig) {
   EXPECT_THAT(ShippedConfigs(), Contains(SourceFile("service_config/default.json")));
   EXPECT_THAT(ShippedConfigs(), Contains(SourceFile("service_config/production.json")));
+  EXPECT_THAT(ShippedConfigs(), Contains(SourceFile("service_config/hedging.json")));
 }
 
 TEST(ShippedFilesTest, TheProtoHasSevenMethods) { EXPECT_THAT(MethodsOfTheProto(), SizeIs(7)); }
@@ -50,7 +50,7 @@ class ShippedFileTest : public ::testing::TestWithParam<std::filesystem::path> {
   ServiceConfig config_;
 };
 
-TEST_P(ShippedFileTest, GivesNoCauseForAdvice) { EXPECT_THAT(internal::Advise(config_), IsEmpty()); }
+TEST_P(ShippedFileTest, GivesNoCauseForAdvice) { EXPECT_THAT(Advise(config_), IsEmpty()); }
 
 TEST_P(ShippedFileTest, ConfiguresEveryMethodOfTheProtoByName) {
   for (const std::string& method : MethodsOfTheProto()) {
@@ -72,6 +72,25 @@ TEST_P(ShippedFileTest, NamesNoMethodThatTheProtoDoesNotHave) {
   }
   for (const BulkheadConfig& bulkhead : config_.bulkheads) {
     for (const MethodName& name : bulkhead.methods) EXPECT_THAT(methods, Contains(name.method));
+  }
+  for (const MethodExtras& entry : config_.extras) {
+    for (const MethodName& name : entry.names) EXPECT_THAT(methods, Contains(name.method));
+  }
+}
+
+TEST_P(ShippedFileTest, GuardsEveryCompartment) {
+  for (const BulkheadConfig& bulkhead : config_.bulkheads) {
+    EXPECT_TRUE(bulkhead.max_concurrent_calls.has_value()) << bulkhead.name;
+    EXPECT_TRUE(bulkhead.circuit_breaker.has_value() || bulkhead.name == "streams") << bulkhead.name;
+  }
+}
+
+TEST_P(ShippedFileTest, LeavesTimeForEveryHedge) {
+  for (const MethodConfig& entry : config_.methods) {
+    if (!entry.hedging_policy.has_value()) continue;
+    const HedgingPolicy& hedging = *entry.hedging_policy;
+
+    EXPECT_LE(hedging.hedging_delay * (hedging.max_attempts - 1) * 2, entry.timeout.value()) << entry.names.front().method;
   }
 }
 
