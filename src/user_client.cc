@@ -6,9 +6,10 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
-#include "call/service_client.h"
+#include "call/client_core.h"
 #include "transport/health_check.h"
 #include "user/v1/user_service.grpc.pb.h"
+#include "userclient/service_client.h"
 #include "userclient/v1/health.pb.h"
 
 namespace userclient {
@@ -36,25 +37,31 @@ std::string NewIdempotencyKey() {
                          0x8000 | ((low >> 48) & 0x3fff), low & 0xffff'ffff'ffff);
 }
 
+CreateUserRequest WithKey(CreateUserRequest request) {
+  if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
+  return request;
+}
+
 }  // namespace
 
 class UserClient::Impl {
  public:
   using Stub = UserService::StubInterface;
+  using Async = Stub::async_interface;
 
-  explicit Impl(internal::ServiceClient<UserService> service) : service_(std::move(service)) {}
+  explicit Impl(ServiceClient<UserService> service) : service_(std::move(service)) {}
 
-  const internal::ServiceClient<UserService> service_;
-  const internal::UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser);
-  const internal::UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ =
-      service_.Unary("ListUsers", &Stub::ListUsers);
-  const internal::UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ =
-      service_.Unary("CreateUser", &Stub::CreateUser);
-  const internal::MethodPlan check_health_ = service_.core().PlanFor("grpc.health.v1.Health", "Check");
+  const ServiceClient<UserService> service_;
+  const UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser, &Async::GetUser);
+  const UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ =
+      service_.Unary("ListUsers", &Stub::ListUsers, &Async::ListUsers);
+  const UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ =
+      service_.Unary("CreateUser", &Stub::CreateUser, &Async::CreateUser);
+  const int check_health_ = service_.core()->AddMethod("grpc.health.v1.Health", "Check");
 };
 
-absl::StatusOr<UserClient> UserClient::Create(const ClientOptions& options) {
-  auto service = internal::ServiceClient<UserService>::Create(options, Descriptor());
+absl::StatusOr<UserClient> UserClient::Create(ClientOptions options) {
+  auto service = ServiceClient<UserService>::Create(options);
   if (!service.ok()) return service.status();
   return UserClient(std::make_shared<const Impl>(*std::move(service)));
 }
@@ -65,8 +72,16 @@ absl::StatusOr<GetUserResponse> UserClient::GetUser(const GetUserRequest& reques
   return impl_->service_.Call(impl_->get_user_, request, options);
 }
 
+PendingCall<GetUserResponse> UserClient::GetUserAsync(GetUserRequest request, CallOptions options) const {
+  return impl_->service_.Start(impl_->get_user_, std::move(request), std::move(options));
+}
+
 absl::StatusOr<ListUsersResponse> UserClient::ListUsers(const ListUsersRequest& request, const CallOptions& options) const {
   return impl_->service_.Call(impl_->list_users_, request, options);
+}
+
+PendingCall<ListUsersResponse> UserClient::ListUsersAsync(ListUsersRequest request, CallOptions options) const {
+  return impl_->service_.Start(impl_->list_users_, std::move(request), std::move(options));
 }
 
 UserList UserClient::ListAllUsers(ListUsersRequest request, CallOptions options) const {
@@ -76,18 +91,26 @@ UserList UserClient::ListAllUsers(ListUsersRequest request, CallOptions options)
 }
 
 absl::StatusOr<CreateUserResponse> UserClient::CreateUser(CreateUserRequest request, const CallOptions& options) const {
-  if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
-  return impl_->service_.Call(impl_->create_user_, request, options);
+  return impl_->service_.Call(impl_->create_user_, WithKey(std::move(request)), options);
 }
+
+PendingCall<CreateUserResponse> UserClient::CreateUserAsync(CreateUserRequest request, CallOptions options) const {
+  return impl_->service_.Start(impl_->create_user_, WithKey(std::move(request)), std::move(options));
+}
+
+bool UserClient::WaitReady(std::chrono::nanoseconds timeout) const { return impl_->service_.WaitReady(timeout); }
+
+bool UserClient::Shutdown(std::chrono::nanoseconds timeout) const { return impl_->service_.Shutdown(timeout); }
 
 absl::StatusOr<ServingStatus> UserClient::CheckHealth(std::string_view service, const CallOptions& options) const {
   v1::HealthCheckRequest request;
   request.set_service(std::string(service));
   v1::HealthCheckResponse response;
-  const absl::Status status = internal::UnaryCall(impl_->check_health_, options,
-                                                  [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
-                                                    return internal::CheckHealthOnce(channel.channel, context, request, response);
-                                                  });
+  const absl::Status status =
+      internal::CallBlocking(*impl_->service_.core(), impl_->check_health_, options,
+                             [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
+                               return internal::CheckHealthOnce(channel.channel, context, request, response);
+                             });
   if (absl::IsNotFound(status)) return ServingStatus::kUnknown;
   if (!status.ok()) return status;
   switch (response.status()) {

@@ -24,6 +24,8 @@ enum class AttemptReason {
   kRetry = 2,
   /// After a failure for which the server itself said when to come back (`grpc-retry-pushback-ms`).
   kPushback = 3,
+  /// Beside an attempt that had not answered yet (hedging).
+  kHedge = 4,
 };
 
 /// Why there was no further attempt.
@@ -46,6 +48,9 @@ enum class CallEnd {
   kCancelled = 9,
   /// Refused before the first attempt; see RejectionOf.
   kRejected = 10,
+  /// The compartment's breaker opened, or its last seat was taken, before the next attempt could be made.
+  kCircuitOpen = 11,
+  kBulkheadFull = 12,
 };
 
 /// "retry", "attempts exhausted": for people.

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace userclient {
@@ -64,5 +65,9 @@ struct CircuitTransition {
   int64_t failures = 0;
   int64_t slow_calls = 0;
 };
+
+/// Told of every change of a breaker's state: which compartment, and what happened. Called on the thread whose call brought it
+/// about, with no lock held; must not block.
+using CircuitListener = std::function<void(std::string_view compartment, const CircuitTransition& transition)>;
 
 }  // namespace userclient

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "userclient/circuit_breaker.h"
 #include "userclient/credentials.h"
 
 namespace userclient {
@@ -27,6 +28,9 @@ struct ClientOptions {
 
   /// Put before gRPC's own user agent, for example "checkout/1.4".
   std::string user_agent{};
+
+  /// Told of every change of a circuit breaker's state.
+  CircuitListener on_circuit_change{};
 };
 
 }  // namespace userclient

@@ -8,6 +8,7 @@
 /// A rejection never counts against the server and is never retried. Without one, the status came from the server, from the
 /// network, or from a deadline that ran out on the way.
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 
@@ -33,5 +34,8 @@ std::string_view RejectionName(Rejection rejection);
 
 /// The rejection that a status carries; nullopt for every status that is not a local refusal.
 std::optional<Rejection> RejectionOf(const absl::Status& status);
+
+/// How long an open breaker will go on refusing (kCircuitOpen); nullopt if nobody can tell.
+std::optional<std::chrono::nanoseconds> RetryAfterOf(const absl::Status& status);
 
 }  // namespace userclient

@@ -16,6 +16,7 @@
 ///   client_options.h  how to reach the service              rejection.h     whether the client itself refused
 ///   service_config.h  the policies, as a JSON file          error_details.h what the server said about an error
 
+#include <chrono>
 #include <memory>
 #include <string_view>
 
@@ -24,6 +25,7 @@
 #include "user/v1/user_service.pb.h"
 #include "userclient/call_options.h"
 #include "userclient/client_options.h"
+#include "userclient/pending_call.h"
 #include "userclient/rejection.h"
 #include "userclient/service_config.h"
 #include "userclient/user_list.h"
@@ -43,7 +45,7 @@ class UserClient {
   /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
   /// server: it may start later. *Errors:* INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED naming the option or the place in the
   /// file that is wrong.
-  static absl::StatusOr<UserClient> Create(const ClientOptions& options);
+  static absl::StatusOr<UserClient> Create(ClientOptions options);
 
   /// What Create would say about a service config: whether it can be used for user.v1.UserService.
   static absl::Status CheckConfig(const ServiceConfig& config);
@@ -51,9 +53,14 @@ class UserClient {
   absl::StatusOr<user::v1::GetUserResponse> GetUser(const user::v1::GetUserRequest& request,
                                                     const CallOptions& options = {}) const;
 
+  /// The same without a thread that waits; see pending_call.h. What `options` points to must live until the call has ended.
+  PendingCall<user::v1::GetUserResponse> GetUserAsync(user::v1::GetUserRequest request, CallOptions options = {}) const;
+
   /// One page. For all of them, see ListAllUsers.
   absl::StatusOr<user::v1::ListUsersResponse> ListUsers(const user::v1::ListUsersRequest& request,
                                                         const CallOptions& options = {}) const;
+
+  PendingCall<user::v1::ListUsersResponse> ListUsersAsync(user::v1::ListUsersRequest request, CallOptions options = {}) const;
 
   /// Every user from `request.page_token()` on, page after page, each page a call of its own with these options.
   ///
@@ -67,9 +74,19 @@ class UserClient {
   absl::StatusOr<user::v1::CreateUserResponse> CreateUser(user::v1::CreateUserRequest request,
                                                           const CallOptions& options = {}) const;
 
+  PendingCall<user::v1::CreateUserResponse> CreateUserAsync(user::v1::CreateUserRequest request, CallOptions options = {}) const;
+
   /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
   /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service.
   absl::StatusOr<ServingStatus> CheckHealth(std::string_view service, const CallOptions& options = {}) const;
+
+  /// Connects every channel of every compartment, so that the first calls find connections. Blocks until all are ready: true; or
+  /// until the time is over: false.
+  bool WaitReady(std::chrono::nanoseconds timeout) const;
+
+  /// Ends the client, for all its copies: refuses new calls (Rejection::kShutdown), waits for those under way, cancels what is
+  /// left after `timeout`, and returns. True: nothing had to be cancelled. Not from a callback of this client's.
+  bool Shutdown(std::chrono::nanoseconds timeout) const;
 
  private:
   class Impl;

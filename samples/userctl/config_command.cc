@@ -1,6 +1,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,7 +21,13 @@ int CheckConfig(const std::string& file, Session& session) {
   if (const absl::Status status = userclient::UserClient::CheckConfig(*config); !status.ok()) {
     return session.FailUsage(absl::Status(status.code(), absl::StrCat(file, ": ", std::string(status.message()))));
   }
-  session.output().Line(session.json() ? JsonLine({{"file", file}, {"ok", true}}) : absl::StrCat(Printable(file), ": OK"));
+  const std::vector<std::string> advice = userclient::Advise(*config);
+  if (session.json()) {
+    session.output().Line(JsonLine({{"file", file}, {"ok", true}, {"advice", advice}}));
+    return kSuccess;
+  }
+  session.output().Line(absl::StrCat(Printable(file), ": OK"));
+  for (const std::string& note : advice) session.output().Line(absl::StrCat("  note: ", Printable(note)));
   return kSuccess;
 }
 
@@ -31,7 +38,8 @@ void AddConfigCommands(CLI::App& app, Command& chosen) {
   config->require_subcommand(1);
 
   const auto file = std::make_shared<std::string>();
-  CLI::App* check = config->add_subcommand("check", "Say whether a file can be used, or every mistake in it and where");
+  CLI::App* check = config->add_subcommand(
+      "check", "Say whether a file can be used, or every mistake in it and where; notes what is legal but rarely meant");
   check->add_option("FILE", *file, "The service config, JSON")->required();
   check->footer(
       "Exit status: 0 if every program that uses userclient will take the file, 2 if none will.\n\n"

@@ -11,17 +11,6 @@ namespace {
 /// W3C trace context (https://www.w3.org/TR/trace-context/).
 constexpr const char* kTraceHeaders[] = {"traceparent", "tracestate"};
 
-/// libstdc++'s steady clock and gRPC's monotonic one both are CLOCK_MONOTONIC.
-gpr_timespec ToTimespec(TimePoint time) {
-  const auto since_boot = time.time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
-  gpr_timespec timespec;
-  timespec.tv_sec = seconds.count();
-  timespec.tv_nsec = static_cast<int32_t>(Duration(since_boot - seconds).count());
-  timespec.clock_type = GPR_CLOCK_MONOTONIC;
-  return timespec;
-}
-
 bool Holds(const Metadata& metadata, std::string_view key) {
   for (const auto& [present, value] : metadata) {
     if (present == key) return true;
@@ -47,6 +36,16 @@ std::multimap<std::string, std::string> Copied(const std::multimap<grpc::string_
 
 }  // namespace
 
+gpr_timespec ToTimespec(TimePoint time) {
+  const auto since_boot = time.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  gpr_timespec timespec;
+  timespec.tv_sec = seconds.count();
+  timespec.tv_nsec = static_cast<int32_t>(Duration(since_boot - seconds).count());
+  timespec.clock_type = GPR_CLOCK_MONOTONIC;
+  return timespec;
+}
+
 AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts) {
   if (options.parent != nullptr) {
     inherited_ = grpc::ClientContext::FromServerContext(*options.parent);
@@ -58,7 +57,19 @@ AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, i
   context_->set_deadline(ToTimespec(deadline));
   for (const auto& [key, value] : options.metadata) context_->AddMetadata(key, value);
   if (previous_attempts > 0) context_->AddMetadata("grpc-previous-rpc-attempts", std::to_string(previous_attempts));
-  if (options.stop.stop_possible()) cancel_on_stop_.emplace(options.stop, Cancel{context_});
+}
+
+void AttemptContext::CancelOn(const std::stop_token& stop, const std::stop_token& shutdown) {
+  if (stop.stop_possible()) cancel_on_stop_.emplace(stop, Cancel{context_});
+  if (shutdown.stop_possible()) cancel_on_shutdown_.emplace(shutdown, Cancel{context_});
+}
+
+std::string AttemptContext::peer() const {
+  std::string peer = context_->peer();
+  for (const std::string_view scheme : {"ipv4:", "ipv6:", "unix", "vsock:", "inproc"}) {
+    if (peer.starts_with(scheme)) return peer;
+  }
+  return {};
 }
 
 Pushback AttemptContext::pushback() const {

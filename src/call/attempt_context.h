@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpc/support/time.h>
 #include <grpcpp/client_context.h>
 
 #include <memory>
@@ -13,8 +14,7 @@
 
 namespace userclient::internal {
 
-/// The grpc::ClientContext of one attempt, as the call's options want it. While it lives, the caller's stop token cancels the
-/// attempt.
+/// The grpc::ClientContext of one attempt, as the call's options want it.
 class AttemptContext {
  public:
   /// `previous_attempts` goes to the server as `grpc-previous-rpc-attempts` (gRFC A6), unless it is 0.
@@ -24,11 +24,15 @@ class AttemptContext {
 
   grpc::ClientContext& grpc() { return *context_; }
 
+  /// While this lives, either of the two cancels the attempt.
+  void CancelOn(const std::stop_token& stop, const std::stop_token& shutdown);
+
   // Of an attempt that has ended:
   Pushback pushback() const;
   /// The server had sent response headers with metadata in them. (Headers without any look to a C++ caller like none at all.)
   bool ReceivedHeaders() const { return !context_->GetServerInitialMetadata().empty(); }
-  std::string peer() const { return context_->peer(); }
+  /// As gRPC names it; empty if there was no connection, for which gRPC gives the target.
+  std::string peer() const;
   void CopyMetadata(ResponseMetadata& metadata) const;
 
  private:
@@ -42,7 +46,11 @@ class AttemptContext {
   std::unique_ptr<grpc::ClientContext> inherited_;
   grpc::ClientContext* context_;
   std::optional<std::stop_callback<Cancel>> cancel_on_stop_;
+  std::optional<std::stop_callback<Cancel>> cancel_on_shutdown_;
 };
+
+/// The same moment for gRPC: libstdc++'s steady clock and gRPC's monotonic one both are CLOCK_MONOTONIC.
+gpr_timespec ToTimespec(TimePoint time);
 
 /// The parent's deadline by the steady clock; nullopt if it has none.
 std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, TimePoint now);

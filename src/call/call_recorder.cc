@@ -1,5 +1,6 @@
 #include "call/call_recorder.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,8 @@ void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status
 
 absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint now) {
   if (status.ok() && !wants_success()) return status;
+  std::stable_sort(attempts_.begin(), attempts_.end(),
+                   [](const AttemptReport& a, const AttemptReport& b) { return a.started < b.started; });
   CallReport report = {.method = plan_.name,
                        .compartment = plan_.compartment->name(),
                        .budget = budget_,
@@ -31,8 +34,8 @@ absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint no
   return status;
 }
 
-absl::Status CallRecorder::Reject(Rejection rejection, absl::Status status, TimePoint now) {
-  AttachRejection(rejection, status);
+absl::Status CallRecorder::Reject(Rejection rejection, absl::Status status, TimePoint now, std::optional<Duration> retry_after) {
+  AttachRejection(rejection, retry_after, status);
   return Finish(std::move(status), CallEnd::kRejected, now);
 }
 

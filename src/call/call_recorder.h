@@ -28,7 +28,7 @@ class CallRecorder {
   absl::Status Finish(absl::Status status, CallEnd end, TimePoint now);
 
   /// The end of a call that was refused before its first attempt.
-  absl::Status Reject(Rejection rejection, absl::Status status, TimePoint now);
+  absl::Status Reject(Rejection rejection, absl::Status status, TimePoint now, std::optional<Duration> retry_after = {});
 
  private:
   const MethodPlan& plan_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "call/call_gate.h"
 #include "call/compartment.h"
 #include "call/method_plan.h"
 #include "config/service_contract.h"
@@ -25,7 +26,7 @@ namespace userclient::internal {
 class ClientCore {
  public:
   /// *Errors:* as UserClient::Create.
-  static absl::StatusOr<std::unique_ptr<ClientCore>> Create(const ClientOptions& options,
+  static absl::StatusOr<std::shared_ptr<ClientCore>> Create(const ClientOptions& options,
                                                             const google::protobuf::ServiceDescriptor& service,
                                                             const StubFactory& make_stub);
 
@@ -35,16 +36,25 @@ class ClientCore {
   /// The plan of the method at a position.
   const MethodPlan& plan(int method_index) const { return plans_[static_cast<size_t>(method_index)]; }
 
-  /// For methods of services that are not the client's own, such as the health service.
-  MethodPlan PlanFor(std::string_view service, std::string_view method) const;
+  /// Lets calls in, and none any more after Shutdown.
+  CallGate& gate() { return gate_; }
+
+  /// Connects every channel. False if the deadline came first.
+  bool WaitReady(TimePoint deadline);
+
+  /// Adds the plan of a method that is not of this client's service, such as the health service's, and gives its position. Before
+  /// the first call only.
+  int AddMethod(std::string_view service, std::string_view method);
 
  private:
   ClientCore(ServiceConfig config, const ClientOptions& options, const google::protobuf::ServiceDescriptor& service);
 
+  MethodPlan PlanFor(std::string_view service, std::string_view method) const;
+
   /// Whether this client's own retry plans repeat every call of a compartment that found no server.
   bool RetriesEverythingOf(const BulkheadConfig* bulkhead) const;
 
-  absl::Status AddCompartments(const ChannelSpec& common, const StubFactory& make_stub);
+  absl::Status AddCompartments(const ChannelSpec& common, const StubFactory& make_stub, const CircuitListener& on_circuit_change);
 
   const ServiceConfig config_;
   const std::chrono::nanoseconds default_timeout_;
@@ -53,6 +63,7 @@ class ClientCore {
   /// By name; "default" carries the methods that no bulkhead claims.
   std::map<std::string, std::unique_ptr<Compartment>, std::less<>> compartments_;
   std::vector<MethodPlan> plans_;
+  CallGate gate_;
 };
 
 /// The contract of a service, as its proto states it.

@@ -38,6 +38,8 @@ std::string_view AttemptReasonName(AttemptReason reason) {
       return "retry";
     case AttemptReason::kPushback:
       return "retry when the server asked for it";
+    case AttemptReason::kHedge:
+      return "hedge";
   }
   return "attempt";
 }
@@ -64,6 +66,10 @@ std::string_view CallEndName(CallEnd end) {
       return "cancelled by the caller";
     case CallEnd::kRejected:
       return "refused by the client before anything was sent";
+    case CallEnd::kCircuitOpen:
+      return "the circuit of the compartment opened";
+    case CallEnd::kBulkheadFull:
+      return "the compartment had no seat for it";
   }
   return "ended";
 }

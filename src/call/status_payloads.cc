@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "userclient/v1/call_report.pb.h"
 
 namespace userclient {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr char kReportPayload[] = "userclient/call-report";
 constexpr char kRejectionPayload[] = "userclient/rejection";
+constexpr char kRetryAfterPayload[] = "userclient/retry-after-ns";
 
 std::optional<std::string> Payload(const absl::Status& status, const char* url) {
   const auto payload = status.GetPayload(url);
@@ -64,8 +66,9 @@ void AttachReport(const CallReport& report, absl::Status& status) {
   status.SetPayload(kReportPayload, absl::Cord(ToProto(report).SerializeAsString()));
 }
 
-void AttachRejection(Rejection rejection, absl::Status& status) {
+void AttachRejection(Rejection rejection, std::optional<std::chrono::nanoseconds> retry_after, absl::Status& status) {
   status.SetPayload(kRejectionPayload, absl::Cord(std::to_string(static_cast<int>(rejection))));
+  if (retry_after) status.SetPayload(kRetryAfterPayload, absl::Cord(std::to_string(retry_after->count())));
 }
 
 }  // namespace internal
@@ -85,6 +88,13 @@ std::optional<Rejection> RejectionOf(const absl::Status& status) {
     if (*payload == std::to_string(static_cast<int>(rejection))) return rejection;
   }
   return std::nullopt;
+}
+
+std::optional<std::chrono::nanoseconds> RetryAfterOf(const absl::Status& status) {
+  const std::optional<std::string> payload = Payload(status, kRetryAfterPayload);
+  std::chrono::nanoseconds::rep count = 0;
+  if (!payload || !absl::SimpleAtoi(*payload, &count)) return std::nullopt;
+  return std::chrono::nanoseconds(count);
 }
 
 std::string_view RejectionName(Rejection rejection) {

@@ -8,6 +8,7 @@
 
 #include "policy/thread_shard.h"
 #include "policy/time.h"
+#include "userclient/service_config.h"
 
 namespace userclient::internal {
 
@@ -19,29 +20,6 @@ struct LimitSample {
   int in_flight = 0;
   /// Calls were turned away by an overloaded service, or given up because they took too long.
   bool dropped = false;
-};
-
-/// The numbers of both algorithms, as in Netflix concurrency-limits; but for the minimum, whose 20 there is too many for a small
-/// service.
-struct AdaptiveLimitOptions {
-  enum class Algorithm { kGradient, kAimd };
-  Algorithm algorithm = Algorithm::kGradient;
-  int initial = 20;
-  int minimum = 4;
-  int maximum = 200;
-  /// The limit moves once in this time at most, and only if there were enough calls.
-  Duration window = std::chrono::seconds(1);
-  int minimum_samples = 10;
-  /// A round trip shorter than this is no work of the service.
-  Duration shortest_round_trip = std::chrono::microseconds(100);
-  /// So many of the calls must be dropped for it to count; a stray timeout in thousands of calls is no overload. (With Netflix
-  /// one is enough.)
-  double drop_ratio = 0.01;
-  /// kAimd: a window whose round trips take longer on average counts as one with a drop.
-  Duration timeout = std::chrono::seconds(5);
-  /// kGradient: every so often the limit goes down to the minimum for two windows, to measure the service without a queue; what
-  /// was taken for normal under a long overload is corrected. Costs refused calls, hence absent: never. (Envoy's minRTT window.)
-  std::optional<Duration> remeasure_every{};
 };
 
 /// Gradient2 of Netflix concurrency-limits: the limit follows the ratio of the long-term round trip to the present one. As long

@@ -14,10 +14,8 @@ bool Reaches(int64_t part, int64_t calls, double ratio) {
 
 }  // namespace
 
-CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, const CircuitBreakerTuning& tuning,
-                               std::function<double()> random)
+CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random)
     : options_(options),
-      tuning_(tuning),
       random_(std::move(random)),
       word_(MakeWord(CircuitState::kClosed, 1, 0)),
       window_(options.window) {}
@@ -53,7 +51,7 @@ CircuitBreaker::Admission CircuitBreaker::AcquireUnlessClosed(TimePoint now) {
 }
 
 CircuitBreaker::Admission CircuitBreaker::AcquireProbe(Word word, TimePoint now) {
-  while ((word & kChanging) == 0 && InFlightOf(word) < tuning_.max_probes_in_flight) {
+  while ((word & kChanging) == 0 && InFlightOf(word) < options_.max_probes_in_flight) {
     // First the time, then the word: a thread that sees this probe under way must not find it overdue.
     last_probe_.store(now, std::memory_order_relaxed);
     if (word_.compare_exchange_weak(word, word + kOneInFlight, std::memory_order_acq_rel, std::memory_order_acquire)) {
@@ -62,7 +60,7 @@ CircuitBreaker::Admission CircuitBreaker::AcquireProbe(Word word, TimePoint now)
     if (StateOf(word) != CircuitState::kHalfOpen) return AcquireUnlessClosed(now);
   }
   // Probes that never end would keep the service locked out for ever.
-  const bool overdue = now - last_probe_.load(std::memory_order_relaxed) >= tuning_.max_half_open;
+  const bool overdue = now - last_probe_.load(std::memory_order_relaxed) >= options_.max_half_open;
   if ((word & kChanging) != 0 || !overdue || !Claim(word)) return {};
   const CircuitTransition transition = Open(word, now, CircuitCause::kProbesOverdue);
   return {.retry_after = transition.open_for, .transition = transition};
@@ -71,7 +69,7 @@ CircuitBreaker::Admission CircuitBreaker::AcquireProbe(Word word, TimePoint now)
 std::optional<CircuitTransition> CircuitBreaker::Settle(uint64_t epoch, Verdict verdict, TimePoint now, Duration duration) {
   const Word word = word_.load(std::memory_order_acquire);
   if (EpochOf(word) != epoch) return std::nullopt;
-  const bool slow = tuning_.slow_call_duration && duration >= *tuning_.slow_call_duration;
+  const bool slow = options_.slow_call_duration && duration >= *options_.slow_call_duration;
   switch (StateOf(word)) {
     case CircuitState::kClosed:
       return SettleCall(word, verdict, now, slow);
@@ -106,7 +104,7 @@ std::optional<CircuitTransition> CircuitBreaker::SettleCall(Word word, Verdict v
   } else if (counts.calls >= options_.minimum_calls) {
     if (failed && Reaches(counts.failures, counts.calls, options_.failure_ratio)) {
       cause = CircuitCause::kFailureRatio;
-    } else if (slow && Reaches(counts.slow_calls, counts.calls, tuning_.slow_call_ratio)) {
+    } else if (slow && Reaches(counts.slow_calls, counts.calls, options_.slow_call_ratio)) {
       cause = CircuitCause::kSlowCallRatio;
     }
   }
@@ -156,7 +154,7 @@ std::optional<CircuitTransition> CircuitBreaker::Resume(TimePoint now) {
 
 /// Notes one more failure, and says whether there are enough of them.
 bool CircuitBreaker::CountFailureInARow(uint64_t epoch) {
-  if (!tuning_.consecutive_failures) return false;
+  if (!options_.consecutive_failures) return false;
   uint64_t before = in_a_row_.load(std::memory_order_relaxed);
   uint64_t after = 0;
   do {
@@ -165,11 +163,11 @@ bool CircuitBreaker::CountFailureInARow(uint64_t epoch) {
     if (counted_epoch > epoch) return false;
     after = counted_epoch == epoch ? before + 1 : epoch << 32 | 1;
   } while (!in_a_row_.compare_exchange_weak(before, after, std::memory_order_relaxed));
-  return static_cast<uint32_t>(after) >= static_cast<uint32_t>(*tuning_.consecutive_failures);
+  return static_cast<uint32_t>(after) >= static_cast<uint32_t>(*options_.consecutive_failures);
 }
 
 void CircuitBreaker::EndFailuresInARow(uint64_t epoch) {
-  if (!tuning_.consecutive_failures) return;
+  if (!options_.consecutive_failures) return;
   uint64_t before = in_a_row_.load(std::memory_order_relaxed);
   // Nothing to end is the normal state: do not take the cache line from the other cores for nothing.
   while (before >> 32 == epoch && static_cast<uint32_t>(before) != 0) {
@@ -192,7 +190,7 @@ CircuitBreaker::Word CircuitBreaker::ClaimWhenStill() {
 
 CircuitTransition CircuitBreaker::Open(Word claimed, TimePoint now, CircuitCause cause) {
   const CircuitState from = StateOf(claimed);
-  const bool healthy = from == CircuitState::kClosed && now - closed_since_ >= tuning_.healthy_after;
+  const bool healthy = from == CircuitState::kClosed && now - closed_since_ >= options_.healthy_after;
   const Duration open_for = NextOpenDuration(healthy);
   open_until_.store(now + open_for, std::memory_order_relaxed);
   word_.store(MakeWord(CircuitState::kOpen, EpochOf(claimed) + 1, 0), std::memory_order_release);

@@ -16,23 +16,6 @@
 
 namespace userclient::internal {
 
-/// What CircuitBreakerOptions has no field for yet. Sources: Envoy, Finagle (5 in a row), resilience4j (slow calls, limits of
-/// half-open), Finagle (reset of the open duration).
-struct CircuitBreakerTuning {
-  /// Opens when so many calls fail one after the other, however few they are. At least 1. Absent: only the ratios open it.
-  std::optional<int> consecutive_failures{};
-  /// A call that takes this long or longer is slow. Absent: no call is.
-  std::optional<Duration> slow_call_duration{};
-  /// Opens when slow calls / calls reaches this. Above 0, up to 1.
-  double slow_call_ratio = 1;
-  /// Half-open, so many probes may be under way at the same time. At least 1.
-  int max_probes_in_flight = 1;
-  /// Half-open, this long is waited for the probes under way before they count as failed.
-  Duration max_half_open = std::chrono::seconds(10);
-  /// Closed for this long, it is healthy again: the next time it opens for open_duration, not for longer.
-  Duration healthy_after = std::chrono::seconds(60);
-};
-
 /// The state machine of a circuit breaker (the picture is in userclient/circuit_breaker.h).
 ///
 ///   CircuitBreaker::Admission admission = breaker.Acquire(now);
@@ -54,7 +37,7 @@ class CircuitBreaker {
   struct Admission;
 
   /// `random` gives numbers uniform in [0, 1) and decides the jitter of the open duration; it must be thread-safe.
-  CircuitBreaker(const CircuitBreakerOptions& options, const CircuitBreakerTuning& tuning, std::function<double()> random);
+  CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random);
 
   CircuitBreaker(const CircuitBreaker&) = delete;
   CircuitBreaker& operator=(const CircuitBreaker&) = delete;
@@ -114,7 +97,6 @@ class CircuitBreaker {
   Duration NextOpenDuration(bool healthy);
 
   const CircuitBreakerOptions options_;
-  const CircuitBreakerTuning tuning_;
   const std::function<double()> random_;
 
   alignas(kCacheLine) std::atomic<Word> word_;

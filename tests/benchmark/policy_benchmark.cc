@@ -66,8 +66,8 @@ class CountAllocations {
 };
 
 struct Policies {
-  CircuitBreaker breaker{{}, {}, [] { return 0.5; }};
-  CircuitBreaker breaker_with_everything{{}, {.consecutive_failures = 5, .slow_call_duration = 1s}, [] { return 0.5; }};
+  CircuitBreaker breaker{{}, [] { return 0.5; }};
+  CircuitBreaker breaker_with_everything{{.consecutive_failures = 5, .slow_call_duration = 1s}, [] { return 0.5; }};
   CircuitBreaker open_breaker{
       {.minimum_calls = 1, .open_duration = 24h * 10'000, .max_open_duration = 24h * 10'000}, {}, [] { return 0.5; }};
   ConcurrencyLimiter limiter{256, 0};

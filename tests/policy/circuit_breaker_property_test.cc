@@ -26,7 +26,6 @@ std::function<double()> RandomSequence(uint64_t seed) {
 
 struct Settings {
   CircuitBreakerOptions options{};
-  CircuitBreakerTuning tuning{};
 };
 
 /// What a breaker answered, in a form that can be compared.
@@ -69,8 +68,8 @@ class Model {
       answer.transition = Enter(CircuitState::kHalfOpen, CircuitCause::kOpenDurationPassed);
     }
     if (state_ == CircuitState::kHalfOpen) {
-      if (static_cast<int>(of_this_stay_.size()) >= s_.tuning.max_probes_in_flight) {
-        if (now - last_probe_ < s_.tuning.max_half_open) return answer;
+      if (static_cast<int>(of_this_stay_.size()) >= s_.options.max_probes_in_flight) {
+        if (now - last_probe_ < s_.options.max_half_open) return answer;
         answer.transition = EnterOpen(now, CircuitCause::kProbesOverdue);
         answer.retry_after = answer.transition->open_for;
         return answer;
@@ -86,7 +85,7 @@ class Model {
     // Admitted in an earlier stay, or under force: says nothing about now.
     if (of_this_stay_.erase(call) == 0 || verdict == Verdict::kIgnored) return {};
     const bool failed = verdict == Verdict::kFailure;
-    const bool slow = s_.tuning.slow_call_duration && duration >= *s_.tuning.slow_call_duration;
+    const bool slow = s_.options.slow_call_duration && duration >= *s_.options.slow_call_duration;
     if (state_ == CircuitState::kClosed) return SettleCall(failed, slow, now);
     if (state_ == CircuitState::kHalfOpen) return SettleProbe(failed || slow, now);
     return {};
@@ -134,11 +133,11 @@ class Model {
       return seen.calls >= s_.options.minimum_calls && static_cast<double>(part) / static_cast<double>(seen.calls) >= ratio;
     };
     CircuitCause cause{};
-    if (failed && s_.tuning.consecutive_failures && failures_in_a_row_ >= *s_.tuning.consecutive_failures) {
+    if (failed && s_.options.consecutive_failures && failures_in_a_row_ >= *s_.options.consecutive_failures) {
       cause = CircuitCause::kConsecutiveFailures;
     } else if (failed && reaches(seen.failures, s_.options.failure_ratio)) {
       cause = CircuitCause::kFailureRatio;
-    } else if (slow && reaches(seen.slow_calls, s_.tuning.slow_call_ratio)) {
+    } else if (slow && reaches(seen.slow_calls, s_.options.slow_call_ratio)) {
       cause = CircuitCause::kSlowCallRatio;
     } else {
       return {};
@@ -158,7 +157,7 @@ class Model {
   }
 
   CircuitTransition EnterOpen(TimePoint now, CircuitCause cause) {
-    if (state_ == CircuitState::kClosed && now - closed_since_ >= s_.tuning.healthy_after) openings_ = 0;
+    if (state_ == CircuitState::kClosed && now - closed_since_ >= s_.options.healthy_after) openings_ = 0;
     Duration longest = s_.options.open_duration;
     for (int i = 0; i < openings_; ++i) longest = std::min(longest * 2, s_.options.max_open_duration);
     openings_ = std::min(openings_ + 1, 20);
@@ -224,7 +223,7 @@ class History {
 
   /// The longest that Recover may take: hung probes are given up, the breaker opens once more, and probes succeed.
   Duration RecoveryBound() const {
-    return settings_.tuning.max_half_open + settings_.options.max_open_duration +
+    return settings_.options.max_half_open + settings_.options.max_open_duration +
            (settings_.options.half_open_probes + 2) * kPace;
   }
 
@@ -253,12 +252,12 @@ class History {
     s.options.open_duration = 1ms + Milliseconds(500);
     s.options.max_open_duration = s.options.open_duration + Milliseconds(3000);
     s.options.half_open_probes = 1 + Roll(4);
-    if (Roll(2) == 0) s.tuning.consecutive_failures = 1 + Roll(5);
-    if (Roll(2) == 0) s.tuning.slow_call_duration = 10ms;
-    s.tuning.slow_call_ratio = (1 + Roll(10)) / 10.0;
-    s.tuning.max_probes_in_flight = 1 + Roll(3);
-    s.tuning.max_half_open = 1ms + Milliseconds(1000);
-    s.tuning.healthy_after = 1ms + Milliseconds(2000);
+    if (Roll(2) == 0) s.options.consecutive_failures = 1 + Roll(5);
+    if (Roll(2) == 0) s.options.slow_call_duration = 10ms;
+    s.options.slow_call_ratio = (1 + Roll(10)) / 10.0;
+    s.options.max_probes_in_flight = 1 + Roll(3);
+    s.options.max_half_open = 1ms + Milliseconds(1000);
+    s.options.healthy_after = 1ms + Milliseconds(2000);
     return s;
   }
 
@@ -268,8 +267,8 @@ class History {
     if (how == 0) {
       now_ += Milliseconds(5000);
     } else if (how < 5) {
-      const Duration exact[] = {settings_.options.window, settings_.options.window / 10, settings_.tuning.max_half_open,
-                                settings_.tuning.healthy_after};
+      const Duration exact[] = {settings_.options.window, settings_.options.window / 10, settings_.options.max_half_open,
+                                settings_.options.healthy_after};
       now_ += exact[Roll(4)];
     } else if (how < 8 && last_refusal_) {
       now_ += *last_refusal_ - Duration(Roll(2));
@@ -329,7 +328,7 @@ class History {
   std::mt19937_64 dice_;
   const Settings settings_;
   const uint64_t jitter_seed_ = dice_();
-  CircuitBreaker breaker_{settings_.options, settings_.tuning, RandomSequence(jitter_seed_)};
+  CircuitBreaker breaker_{settings_.options, RandomSequence(jitter_seed_)};
   Model model_{settings_, RandomSequence(jitter_seed_)};
   TimePoint now_ = TimePoint(1h);
   int failing_ = 50;

@@ -44,6 +44,12 @@ class CircuitBreakerTest : public ::testing::Test {
             .half_open_probes = 2};
   }
 
+  static CircuitBreakerOptions With(void (*change)(CircuitBreakerOptions&)) {
+    CircuitBreakerOptions options = Options();
+    change(options);
+    return options;
+  }
+
   CircuitBreaker::Permit Admit(CircuitBreaker& breaker) {
     CircuitBreaker::Admission admission = breaker.Acquire(now_);
     EXPECT_TRUE(admission.permit);
@@ -82,7 +88,7 @@ class CircuitBreakerTest : public ::testing::Test {
 
   TimePoint now_ = TimePoint(1h);
   double random_ = kLongest;
-  CircuitBreaker breaker_{Options(), {}, [this] { return random_; }};
+  CircuitBreaker breaker_{Options(), [this] { return random_; }};
 };
 
 TEST_F(CircuitBreakerTest, BeginsClosed) {
@@ -134,7 +140,7 @@ TEST_F(CircuitBreakerTest, IgnoredCallsAreNotCalls) {
 
 /// 0.55 * 20 is a little more than 11 in doubles.
 TEST_F(CircuitBreakerTest, ElevenOfTwentyReachARatioOf55Percent) {
-  CircuitBreaker breaker({.minimum_calls = 20, .failure_ratio = 0.55}, {}, [] { return 0.0; });
+  CircuitBreaker breaker({.minimum_calls = 20, .failure_ratio = 0.55}, [] { return 0.0; });
   for (int i = 0; i < 9; ++i) Report(breaker, kSuccess);
   for (int i = 0; i < 10; ++i) Report(breaker, kFailure);
 
@@ -171,7 +177,7 @@ TEST_F(CircuitBreakerTest, TheWindowRollsByATenth) {
 }
 
 TEST_F(CircuitBreakerTest, OpensAfterSoManyFailuresInARow) {
-  CircuitBreaker breaker(Options(), {.consecutive_failures = 3}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.consecutive_failures = 3; }), [] { return 0.0; });
   for (int i = 0; i < 100; ++i) Report(breaker, kSuccess);
 
   EXPECT_EQ(Report(breaker, {kFailure, kFailure, kIgnored}), std::nullopt);
@@ -180,7 +186,7 @@ TEST_F(CircuitBreakerTest, OpensAfterSoManyFailuresInARow) {
 }
 
 TEST_F(CircuitBreakerTest, ASuccessEndsTheRow) {
-  CircuitBreaker breaker(Options(), {.consecutive_failures = 3}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.consecutive_failures = 3; }), [] { return 0.0; });
   for (int i = 0; i < 100; ++i) Report(breaker, kSuccess);
 
   Report(breaker, {kFailure, kFailure, kSuccess, kFailure, kFailure});
@@ -189,7 +195,7 @@ TEST_F(CircuitBreakerTest, ASuccessEndsTheRow) {
 }
 
 TEST_F(CircuitBreakerTest, ARowBeginsAnewWhenTheBreakerHasClosed) {
-  CircuitBreaker breaker(Options(), {.consecutive_failures = 3}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.consecutive_failures = 3; }), [] { return 0.0; });
   Report(breaker, {kFailure, kFailure, kFailure});
   now_ += 5s;
   Report(breaker, {kSuccess, kSuccess});
@@ -201,7 +207,11 @@ TEST_F(CircuitBreakerTest, ARowBeginsAnewWhenTheBreakerHasClosed) {
 }
 
 TEST_F(CircuitBreakerTest, OpensWhenTooManyCallsAreSlow) {
-  CircuitBreaker breaker(Options(), {.slow_call_duration = 100ms, .slow_call_ratio = 0.75}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) {
+                           options.slow_call_duration = 100ms;
+                           options.slow_call_ratio = 0.75;
+                         }),
+                         [] { return 0.0; });
   Report(breaker, kSuccess, 1ms);
   Report(breaker, kSuccess, 100ms);
   Report(breaker, kSuccess, 200ms);
@@ -212,14 +222,22 @@ TEST_F(CircuitBreakerTest, OpensWhenTooManyCallsAreSlow) {
 }
 
 TEST_F(CircuitBreakerTest, ACallJustBelowTheDurationIsNotSlow) {
-  CircuitBreaker breaker(Options(), {.slow_call_duration = 100ms, .slow_call_ratio = 0.5}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) {
+                           options.slow_call_duration = 100ms;
+                           options.slow_call_ratio = 0.5;
+                         }),
+                         [] { return 0.0; });
   for (int i = 0; i < 8; ++i) Report(breaker, kSuccess, 100ms - 1ns);
 
   EXPECT_EQ(breaker.state(), CircuitState::kClosed);
 }
 
 TEST_F(CircuitBreakerTest, AnIgnoredCallIsNeverSlow) {
-  CircuitBreaker breaker(Options(), {.slow_call_duration = 100ms, .slow_call_ratio = 0.5}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) {
+                           options.slow_call_duration = 100ms;
+                           options.slow_call_ratio = 0.5;
+                         }),
+                         [] { return 0.0; });
   for (int i = 0; i < 8; ++i) Report(breaker, kIgnored, 1h);
 
   EXPECT_EQ(breaker.state(), CircuitState::kClosed);
@@ -283,7 +301,7 @@ TEST_F(CircuitBreakerTest, OneFailedProbeOpensAgain) {
 }
 
 TEST_F(CircuitBreakerTest, ASlowProbeIsAFailedProbe) {
-  CircuitBreaker breaker(Options(), {.slow_call_duration = 100ms}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.slow_call_duration = 100ms; }), [] { return 0.0; });
   CircuitBreaker::Permit probe = HalfOpen(breaker);
 
   EXPECT_THAT(probe.Settle(kSuccess, now_, 100ms),
@@ -291,7 +309,7 @@ TEST_F(CircuitBreakerTest, ASlowProbeIsAFailedProbe) {
 }
 
 TEST_F(CircuitBreakerTest, AdmitsNoMoreProbesAtATimeThanAllowed) {
-  CircuitBreaker breaker(Options(), {.max_probes_in_flight = 2}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.max_probes_in_flight = 2; }), [] { return 0.0; });
   const CircuitBreaker::Permit first = HalfOpen(breaker);
   CircuitBreaker::Permit second = Admit(breaker);
   EXPECT_TRUE(Refuses(breaker));
@@ -323,7 +341,7 @@ TEST_F(CircuitBreakerTest, ADroppedPermitGivesItsPlaceToTheNext) {
 }
 
 TEST_F(CircuitBreakerTest, APermitIsReturnedOnce) {
-  CircuitBreaker breaker(Options(), {.max_probes_in_flight = 2}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.max_probes_in_flight = 2; }), [] { return 0.0; });
   CircuitBreaker::Permit first = HalfOpen(breaker);
   CircuitBreaker::Permit second = Admit(breaker);
   CircuitBreaker::Permit moved = std::move(first);
@@ -378,7 +396,7 @@ TEST_F(CircuitBreakerTest, LateFailuresDoNotCountInTheNextClosedTime) {
 }
 
 TEST_F(CircuitBreakerTest, AProbeOfAnEarlierHalfOpenTimeChangesNothing) {
-  CircuitBreaker breaker(Options(), {.max_probes_in_flight = 2}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.max_probes_in_flight = 2; }), [] { return 0.0; });
   CircuitBreaker::Permit late = HalfOpen(breaker);
   Report(breaker, kFailure);
   ASSERT_EQ(breaker.state(), CircuitState::kOpen);
@@ -393,7 +411,7 @@ TEST_F(CircuitBreakerTest, AProbeOfAnEarlierHalfOpenTimeChangesNothing) {
 }
 
 TEST_F(CircuitBreakerTest, AProbeThatNeverEndsDoesNotLockTheServiceOutForEver) {
-  CircuitBreaker breaker(Options(), {.max_half_open = 10s}, [] { return 0.0; });
+  CircuitBreaker breaker(With([](CircuitBreakerOptions& options) { options.max_half_open = 10s; }), [] { return 0.0; });
   CircuitBreaker::Permit hung = HalfOpen(breaker);
   now_ += 10s - 1ns;
   EXPECT_TRUE(Refuses(breaker));
@@ -459,7 +477,7 @@ TEST_F(CircuitBreakerTest, AHealthyTimeIsForgiven) {
 }
 
 TEST_F(CircuitBreakerTest, TheLongestDurationsDoNotOverflow) {
-  CircuitBreaker breaker({.minimum_calls = 1, .open_duration = Duration::max() / 3, .max_open_duration = Duration::max() / 2}, {},
+  CircuitBreaker breaker({.minimum_calls = 1, .open_duration = Duration::max() / 3, .max_open_duration = Duration::max() / 2},
                          [] { return 0.0; });
   now_ = TimePoint{};
   const Duration first = Report(breaker, kFailure)->open_for;
@@ -582,9 +600,15 @@ class CircuitBreakerThreadTest : public ::testing::Test {
 };
 
 TEST_F(CircuitBreakerThreadTest, ProbesInFlightStayBoundedAndTransitionsAreReturnedOnce) {
-  CircuitBreaker breaker(
-      {.window = 1s, .minimum_calls = 4, .open_duration = 10ms, .max_open_duration = 20ms, .half_open_probes = 3},
-      {.consecutive_failures = 3, .max_probes_in_flight = 2, .max_half_open = 24h}, [] { return 0.5; });
+  CircuitBreaker breaker({.window = 1s,
+                          .minimum_calls = 4,
+                          .open_duration = 10ms,
+                          .max_open_duration = 20ms,
+                          .half_open_probes = 3,
+                          .max_probes_in_flight = 2,
+                          .max_half_open = 24h,
+                          .consecutive_failures = 3},
+                         [] { return 0.5; });
   std::vector<std::vector<CircuitTransition>> transitions(kThreads);
   const auto note = [&](int thread, const std::optional<CircuitTransition>& transition) {
     if (transition) transitions[static_cast<std::size_t>(thread)].push_back(*transition);
@@ -605,8 +629,13 @@ TEST_F(CircuitBreakerThreadTest, ProbesInFlightStayBoundedAndTransitionsAreRetur
 }
 
 TEST_F(CircuitBreakerThreadTest, NeverMoreProbesThanAllowed) {
-  CircuitBreaker breaker({.minimum_calls = 1, .open_duration = 1ns, .max_open_duration = 1ns, .half_open_probes = 16000},
-                         {.max_probes_in_flight = 2, .max_half_open = 24h}, [] { return 0.0; });
+  CircuitBreaker breaker({.minimum_calls = 1,
+                          .open_duration = 1ns,
+                          .max_open_duration = 1ns,
+                          .half_open_probes = 16000,
+                          .max_probes_in_flight = 2,
+                          .max_half_open = 24h},
+                         [] { return 0.0; });
   breaker.Acquire(Tick()).permit.Settle(kFailure, Tick(), 1ms);
   std::atomic<int> in_flight{0};
   std::atomic<int> most{0};
@@ -634,7 +663,7 @@ TEST_F(CircuitBreakerThreadTest, NeverMoreProbesThanAllowed) {
 }
 
 TEST_F(CircuitBreakerThreadTest, NoFailureIsLostOrCountedTwice) {
-  CircuitBreaker breaker({.window = 24h, .minimum_calls = kThreads * kCalls, .failure_ratio = 1}, {}, [] { return 0.0; });
+  CircuitBreaker breaker({.window = 24h, .minimum_calls = kThreads * kCalls, .failure_ratio = 1}, [] { return 0.0; });
   std::atomic<int> opened{0};
   std::atomic<int64_t> calls{0};
 
@@ -651,7 +680,7 @@ TEST_F(CircuitBreakerThreadTest, NoFailureIsLostOrCountedTwice) {
 
 TEST_F(CircuitBreakerThreadTest, AnOperatorIsHeardInAnyTurmoil) {
   CircuitBreaker breaker(
-      {.window = 1s, .minimum_calls = 1, .open_duration = 1us, .max_open_duration = 1us, .half_open_probes = 1}, {},
+      {.window = 1s, .minimum_calls = 1, .open_duration = 1us, .max_open_duration = 1us, .half_open_probes = 1},
       [] { return 0.5; });
 
   RunThreads([&](int thread, int call) {

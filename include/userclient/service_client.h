@@ -1,0 +1,172 @@
+#pragma once
+
+/// Wraps any generated stub with everything that userclient does for a call. UserClient is made of it; here is how to make your
+/// own:
+///
+///   class OrderClient {
+///    public:
+///     using Stub = orders::v1::OrderService::StubInterface;
+///     static absl::StatusOr<OrderClient> Create(userclient::ClientOptions options) {
+///       auto service = userclient::ServiceClient<orders::v1::OrderService>::Create(std::move(options));
+///       if (!service.ok()) return service.status();
+///       return OrderClient(*std::move(service));
+///     }
+///     absl::StatusOr<GetOrderResponse> GetOrder(const GetOrderRequest& request, const userclient::CallOptions& options = {})
+///     const {
+///       return service_.Call(get_order_, request, options);
+///     }
+///    private:
+///     explicit OrderClient(userclient::ServiceClient<orders::v1::OrderService> service) : service_(std::move(service)) {}
+///     userclient::ServiceClient<orders::v1::OrderService> service_;
+///     userclient::UnaryMethod<Stub, GetOrderRequest, GetOrderResponse> get_order_ =
+///         service_.Unary("GetOrder", &Stub::GetOrder, &Stub::async_interface::GetOrder);
+///   };
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <chrono>
+#include <climits>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "userclient/call_options.h"
+#include "userclient/client_options.h"
+#include "userclient/internal/call_engine.h"
+#include "userclient/pending_call.h"
+
+namespace userclient {
+
+/// One unary RPC of a generated stub: which method it is, and how the stub is asked for it. Made by ServiceClient::Unary.
+template <class Stub, class Request, class Response>
+struct UnaryMethod {
+  using Blocking = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  using Async = void (Stub::async_interface::*)(grpc::ClientContext*, const Request*, Response*,
+                                                std::function<void(grpc::Status)>);
+
+  int index;
+  Blocking blocking;
+  Async async;
+};
+
+namespace internal {
+
+/// The typed end of one asynchronous unary call.
+template <class Stub, class Request, class Response>
+class StubCall final : public TypedCall {
+ public:
+  StubCall(const UnaryMethod<Stub, Request, Response>& method, Request request, std::shared_ptr<PendingState<Response>> state)
+      : method_(method), request_(std::move(request)), state_(std::move(state)) {}
+
+  void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
+             std::function<void(grpc::Status)> done) override {
+    Response& response = number == 0 ? first_ : others_[number];
+    auto* stub = static_cast<Stub*>(channel.stub.get());
+    (stub->async()->*method_.async)(&context, &request_, &response, std::move(done));
+  }
+
+  void Complete(absl::Status status, int winner) override {
+    const std::shared_ptr<PendingState<Response>> state = std::move(state_);
+    if (status.ok()) {
+      state->Set(std::move(winner == 0 ? first_ : others_[winner]));
+    } else {
+      state->Set(std::move(status));
+    }
+  }
+
+ private:
+  const UnaryMethod<Stub, Request, Response> method_;
+  const Request request_;
+  std::shared_ptr<PendingState<Response>> state_;
+  Response first_;
+  /// Of the attempts after the first. A map, because an attempt's response must not move.
+  std::map<int, Response> others_;
+};
+
+}  // namespace internal
+
+/// The calls of one generated service, for example `ServiceClient<user::v1::UserService>`. A handle: copies share everything.
+/// *Thread-safe.*
+template <class Service>
+class ServiceClient {
+ public:
+  using Stub = typename Service::StubInterface;
+
+  /// *Errors:* as UserClient::Create.
+  static absl::StatusOr<ServiceClient> Create(const ClientOptions& options) {
+    const auto make_stub = [](const std::shared_ptr<grpc::Channel>& channel) -> std::shared_ptr<void> {
+      return std::shared_ptr<Stub>(Service::NewStub(channel));
+    };
+    absl::StatusOr<std::shared_ptr<internal::ClientCore>> core =
+        internal::CreateCore(options, Service::service_full_name(), make_stub);
+    if (!core.ok()) return core.status();
+    return ServiceClient(*std::move(core));
+  }
+
+  /// Describes one RPC: `Unary("GetUser", &Stub::GetUser, &Stub::async_interface::GetUser)`. Ends the process if the service has
+  /// no such method.
+  template <class Request, class Response>
+  UnaryMethod<Stub, Request, Response> Unary(std::string_view name,
+                                             grpc::Status (Stub::*blocking)(grpc::ClientContext*, const Request&, Response*),
+                                             void (Stub::async_interface::*async)(grpc::ClientContext*, const Request*, Response*,
+                                                                                  std::function<void(grpc::Status)>)) const {
+    return {internal::MethodIndex(*core_, name), blocking, async};
+  }
+
+  /// Blocks until the call has its answer, its deadline has passed, or it is cancelled.
+  template <class Request, class Response>
+  absl::StatusOr<Response> Call(const UnaryMethod<Stub, Request, Response>& method, const Request& request,
+                                const CallOptions& options) const {
+    if (absl::Status status = CheckSize(request); !status.ok()) return status;
+    if (internal::RunsSeveralAttempts(*core_, method.index)) {
+      if (absl::Status status = internal::CheckMayBlock(); !status.ok()) return status;
+      return Start(method, request, options).Get();
+    }
+    Response response;
+    absl::Status status = internal::CallBlocking(
+        *core_, method.index, options, [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
+          return (static_cast<Stub*>(channel.stub.get())->*method.blocking)(&context, request, &response);
+        });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  /// Starts a call and returns. What `options` points to must live until the call has ended.
+  template <class Request, class Response>
+  PendingCall<Response> Start(const UnaryMethod<Stub, Request, Response>& method, Request request, CallOptions options) const {
+    auto state = std::make_shared<internal::PendingState<Response>>();
+    if (absl::Status status = CheckSize(request); !status.ok()) {
+      state->Set(std::move(status));
+      return PendingCall<Response>(std::move(state));
+    }
+    auto call = std::make_unique<internal::StubCall<Stub, Request, Response>>(method, std::move(request), state);
+    state->SetHandle(internal::CallAsync(core_, method.index, std::move(options), std::move(call)));
+    return PendingCall<Response>(std::move(state));
+  }
+
+  /// Connects every channel. True when all are ready, false when the time is over.
+  bool WaitReady(std::chrono::nanoseconds timeout) const { return internal::WaitReady(*core_, timeout); }
+
+  /// Refuses new calls, waits for those under way, cancels what is left after `timeout`. True: nothing had to be cancelled.
+  bool Shutdown(std::chrono::nanoseconds timeout) const { return internal::Shutdown(*core_, timeout); }
+
+  const std::shared_ptr<internal::ClientCore>& core() const { return core_; }
+
+ private:
+  explicit ServiceClient(std::shared_ptr<internal::ClientCore> core) : core_(std::move(core)) {}
+
+  /// gRPC would fail here too, and leave its ClientContext in a state that ends the process when it is asked for metadata.
+  template <class Request>
+  static absl::Status CheckSize(const Request& request) {
+    if (request.ByteSizeLong() <= INT_MAX) return absl::OkStatus();
+    return absl::InvalidArgumentError("the request is larger than the 2 GiB that protobuf can send");
+  }
+
+  std::shared_ptr<internal::ClientCore> core_;
+};
+
+}  // namespace userclient

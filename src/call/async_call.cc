@@ -1,0 +1,315 @@
+#include "call/async_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "call/attempt_rules.h"
+#include "call/callback_thread.h"
+#include "call/interruptible_wait.h"
+#include "call/request_metadata.h"
+#include "transport/status.h"
+
+namespace userclient::internal {
+
+AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::unique_ptr<TypedCall> typed)
+    : core_(std::move(core)),
+      plan_(core_->plan(method)),
+      compartment_(*plan_.compartment),
+      options_(std::move(options)),
+      typed_(std::move(typed)),
+      start_(Now()),
+      deadline_(DeadlineOf(plan_, options_, start_)),
+      recorder_(plan_, options_, start_),
+      attempt_plan_(plan_, start_, deadline_.at) {}
+
+void AsyncCall::Begin() {
+  self_ = shared_from_this();
+  Post({.kind = Event::Kind::kBegin});
+}
+
+// ---- Events: one after the other
+// ---------------------------------------------------------------------------------------------------
+
+void AsyncCall::Post(Event event) {
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(event);
+    if (handling_) return;
+    handling_ = true;
+  }
+  // What keeps this call alive may go away here, and the call with it, but not before the lock is free.
+  std::shared_ptr<AsyncCall> last;
+  absl::InlinedVector<Event, 4> events;
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (inbox_.empty()) {
+        handling_ = false;
+        if (finished_ && NothingOut()) last = std::move(self_);
+        return;
+      }
+      events.swap(inbox_);
+    }
+    for (const Event& next : events) Handle(next);
+    events.clear();
+  }
+}
+
+void AsyncCall::Handle(Event event) {
+  switch (event.kind) {
+    case Event::Kind::kBegin:
+      return OnBegin();
+    case Event::Kind::kSeat:
+      return OnSeat();
+    case Event::Kind::kAttemptEnded:
+      return OnAttemptEnded(attempt(event.attempt));
+    case Event::Kind::kAlarm:
+      return OnAlarm();
+    case Event::Kind::kCancel:
+      return OnCancel();
+  }
+}
+
+void AsyncCall::Attempt::OnDone(grpc::Status status_of_grpc) {
+  ended_with = std::move(status_of_grpc);
+  call->Post({.kind = Event::Kind::kAttemptEnded, .attempt = number});
+}
+
+void AsyncCall::BringSeat(ConcurrencyLimiter::Seat seat) {
+  {
+    const std::lock_guard lock(mutex_);
+    arriving_seat_ = std::move(seat);
+  }
+  Post({.kind = Event::Kind::kSeat});
+}
+
+// ---- The way of the call
+// -----------------------------------------------------------------------------------------------------------
+
+void AsyncCall::OnBegin() {
+  if (absl::Status unusable = CheckMetadata(options_.metadata); !unusable.ok())
+    return Finish(std::move(unusable), CallEnd::kRejected);
+  pass_ = core_->gate().Enter();
+  if (!pass_) return Reject(Rejection::kShutdown, ShutDown());
+  recorder_.NoteDeadline(deadline_.at);
+  if (deadline_.at - start_ < kShortestUsefulBudget) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
+
+  if (cancelled()) return Finish(CancelledWhileWaiting(), CallEnd::kCancelled);
+  if (options_.stop.stop_possible()) cancel_on_stop_.emplace(options_.stop, CancelOnStop{this});
+  cancel_on_shutdown_.emplace(pass_.cancelled(), CancelOnStop{this});
+  Execute(attempt_plan_.Start(start_));
+}
+
+/// Does what the plan says, until it says to wait.
+void AsyncCall::Execute(HedgeStep step) {
+  // A cancellation may come between the end of an attempt and the wait for the next one.
+  if (!step.winner && cancelled()) {
+    if (under_way_ == 0) Finish(CancelledWhileWaiting(), CallEnd::kCancelled);
+    return;
+  }
+  if (step.send > 0 && !HasSeat()) {
+    waiting_step_ = step;
+    return;
+  }
+  while (!step.winner && step.send > 0) {
+    --step.send;
+    Attempt& next = NextAttempt();
+    if (StartAttempt(next)) continue;
+    const HedgeStep after = attempt_plan_.Refused(next.number, next.began, CallEnd::kCircuitOpen);
+    step = {.send = step.send + after.send, .timer = after.timer, .winner = after.winner, .end = after.end};
+  }
+  if (step.winner) return FinishWith(*step.winner, step.end);
+  // A call that waits holds no seat.
+  if (under_way_ == 0) seat_.Return();
+  SetTimer(step.timer);
+}
+
+bool AsyncCall::StartAttempt(Attempt& next) {
+  next.began = Now();
+  next.reason = attempts_ == 1 ? AttemptReason::kFirst : attempt_plan_.next_reason();
+  if (attempts_ > 1 && under_way_ == 0) next.waited = next.began - last_ended_;
+  Compartment::Admission admission = compartment_.Admit(next.began);
+  if (!admission.admitted) {
+    next.refused = true;
+    next.retry_after = admission.retry_after;
+    return false;
+  }
+  next.permit = std::move(admission.permit);
+  next.deadline = AttemptDeadline(plan_, deadline_, next.began);
+  next.context.emplace(options_, next.deadline, next.number);
+  next.channel = compartment_.channels().Take();
+  next.under_way = true;
+  ++under_way_;
+  typed_->Start(next.number, *next.channel, next.context->grpc(),
+                [attempt = &next](grpc::Status status) { attempt->OnDone(std::move(status)); });
+  return true;
+}
+
+void AsyncCall::OnAttemptEnded(Attempt& ended) {
+  ended.under_way = false;
+  --under_way_;
+  ended.channel = {};
+  // The loser of a hedge. Its permit, dropped without a verdict, counts for nothing.
+  if (finished_) {
+    ended.permit = {};
+    return;
+  }
+
+  ended.status = ToAbslStatus(ended.ended_with);
+  last_ended_ = Now();
+  const bool was_cancelled = !ended.status.ok() && cancelled();
+  const Ending ending = EndingOf(ended.status.code(), last_ended_, ended.deadline, deadline_, was_cancelled);
+  const Judgement judgement = Judge(ended.status.code(), ending, plan_.judged_by ? &*plan_.judged_by : nullptr);
+  compartment_.Settle(ended.permit, judgement, ended.status.code(), last_ended_, last_ended_ - ended.began);
+  if (plan_.latencies != nullptr && ended.status.ok()) plan_.latencies->Record(last_ended_ - ended.began, last_ended_);
+  if (!ended.status.ok() || recorder_.wants_success()) {
+    recorder_.NoteAttempt(*ended.context, ended.status, ended.reason, ended.waited, ended.began, last_ended_);
+  }
+  AttemptEnd end = {.code = ended.status.code(), .judgement = judgement, .ending = ending};
+  if (!ended.status.ok()) {
+    end.pushback = ended.context->pushback();
+    end.committed = ended.context->ReceivedHeaders();
+  }
+  Execute(attempt_plan_.Ended(ended.number, end, last_ended_, ended.status.ok() ? 0 : Random()));
+}
+
+void AsyncCall::OnCancel() {
+  if (finished_) return;
+  cancelled_ = true;
+  for (int i = 0; i < attempts_; ++i) {
+    if (attempt(i).under_way) attempt(i).context->grpc().TryCancel();
+  }
+  // With an attempt under way its own end, CANCELLED, ends the call.
+  if (under_way_ == 0) Finish(CancelledWhileWaiting(), CallEnd::kCancelled);
+}
+
+AsyncCall::Attempt& AsyncCall::NextAttempt() {
+  const int number = attempts_++;
+  if (number > 0) others_.push_back(std::make_unique<Attempt>());
+  Attempt& next = attempt(number);
+  next.call = this;
+  next.number = number;
+  return next;
+}
+
+// ---- Seats
+// -------------------------------------------------------------------------------------------------------------------------
+
+bool AsyncCall::HasSeat() {
+  ConcurrencyLimiter* limiter = compartment_.limiter();
+  if (limiter == nullptr || seat_) return true;
+  seat_ = limiter->TryAcquire();
+  if (seat_) return true;
+
+  if (compartment_.max_wait() > Duration::zero()) {
+    in_line_ = true;
+    if (limiter->Enqueue(seat_waiter_) != ConcurrencyLimiter::Place::kFull) {
+      const TimePoint now = Now();
+      SetTimer(compartment_.max_wait() < deadline_.at - now ? now + compartment_.max_wait() : deadline_.at);
+      return false;
+    }
+    in_line_ = false;
+  }
+  GiveUpSeat();
+  return false;
+}
+
+void AsyncCall::OnSeat() {
+  in_line_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    seat_ = std::move(arriving_seat_);
+  }
+  if (finished_) return seat_.Return();
+  SetTimer(std::nullopt);
+  Execute(std::exchange(waiting_step_, {}));
+}
+
+/// There is none: a first attempt is refused with that, a later one leaves what the one before has brought.
+void AsyncCall::GiveUpSeat() {
+  if (attempts_ == 0) return Reject(Rejection::kBulkheadFull, BulkheadFull(compartment_));
+  FinishWith(attempts_ - 1, CallEnd::kBulkheadFull);
+}
+
+// ---- Time
+// --------------------------------------------------------------------------------------------------------------------------
+
+void AsyncCall::SetTimer(std::optional<TimePoint> time) {
+  timer_ = time;
+  if (!timer_) return;
+  // gRPC tells an attempt that its parent was cancelled, but nobody who merely waits.
+  const bool ask_parent = options_.parent != nullptr && under_way_ == 0;
+  const TimePoint wake = ask_parent ? std::min(*timer_, Now() + kAskParentEvery) : *timer_;
+  if (alarm_out_) {
+    // One that goes off too early is set again then; one that would go off too late is called off, and set again then.
+    if (alarm_at_ > wake) alarm_->Cancel();
+    return;
+  }
+  if (!alarm_) alarm_.emplace();
+  alarm_out_ = true;
+  alarm_at_ = wake;
+  alarm_->Set(ToTimespec(wake), [this](bool) { Post({.kind = Event::Kind::kAlarm}); });
+}
+
+void AsyncCall::OnAlarm() {
+  alarm_out_ = false;
+  if (finished_ || !timer_) return;
+  if (under_way_ == 0 && cancelled()) return OnCancel();
+  const TimePoint now = Now();
+  if (now < *timer_) return SetTimer(timer_);
+  timer_.reset();
+  if (!in_line_) return Execute(attempt_plan_.Timer(now));
+  // Too late for a seat, unless it is just coming.
+  if (!compartment_.limiter()->Cancel(seat_waiter_)) return;
+  in_line_ = false;
+  GiveUpSeat();
+}
+
+// ---- The end
+// -----------------------------------------------------------------------------------------------------------------------
+
+void AsyncCall::FinishWith(int winner, CallEnd end) {
+  Attempt& won = attempt(winner);
+  if (won.refused) return Reject(Rejection::kCircuitOpen, CircuitOpen(compartment_, won.retry_after), won.retry_after);
+  if (options_.response_metadata != nullptr) won.context->CopyMetadata(*options_.response_metadata);
+  const TimePoint now = Now();
+  for (int i = 0; i < attempts_; ++i) {
+    Attempt& other = attempt(i);
+    if (!other.under_way) continue;
+    other.context->grpc().TryCancel();
+    if (won.status.ok() && !recorder_.wants_success()) continue;
+    recorder_.NoteAttempt(*other.context, absl::CancelledError("cancelled here: another attempt had ended the call"),
+                          other.reason, other.waited, other.began, now);
+  }
+  End(recorder_.Finish(won.status, end, now), winner);
+}
+
+void AsyncCall::Finish(absl::Status status, CallEnd end) { End(recorder_.Finish(std::move(status), end, Now()), 0); }
+
+void AsyncCall::Reject(Rejection rejection, absl::Status status, std::optional<Duration> retry_after) {
+  End(recorder_.Reject(rejection, std::move(status), Now(), retry_after), 0);
+}
+
+void AsyncCall::End(absl::Status status, int winner) {
+  finished_ = true;
+  timer_.reset();
+  if (alarm_out_) alarm_->Cancel();
+  if (in_line_ && compartment_.limiter()->Cancel(seat_waiter_)) in_line_ = false;
+  seat_.Return();
+  cancel_on_stop_.reset();
+  cancel_on_shutdown_.reset();
+  {
+    const CallbackScope scope;
+    typed_->Complete(std::move(status), winner);
+  }
+  pass_ = {};
+}
+
+std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
+                                      std::unique_ptr<TypedCall> call) {
+  auto async = std::make_shared<AsyncCall>(std::move(core), method, std::move(options), std::move(call));
+  async->Begin();
+  return async;
+}
+
+}  // namespace userclient::internal

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "call/attempt_context.h"
+#include "call/attempt_plan.h"
+#include "call/call_gate.h"
+#include "call/call_recorder.h"
+#include "call/client_core.h"
+#include "call/compartment.h"
+#include "policy/deadline.h"
+#include "userclient/internal/call_engine.h"
+
+namespace userclient::internal {
+
+/// The same way as CallBlocking, walked by whoever brings the next event: an attempt that ends, a timer, a seat, a cancellation.
+/// No thread waits.
+///
+/// Events are handled one after the other, by the thread that finds nobody else at it, and without a lock; so handlers may call
+/// gRPC and the application. The call keeps itself alive until everything that it has started has come back.
+class AsyncCall final : public CallHandle, public std::enable_shared_from_this<AsyncCall> {
+ public:
+  AsyncCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::unique_ptr<TypedCall> typed);
+
+  /// Begins. Once.
+  void Begin();
+
+  void Cancel() override { Post({.kind = Event::Kind::kCancel}); }
+
+ private:
+  struct Event {
+    enum class Kind { kBegin, kSeat, kAttemptEnded, kAlarm, kCancel };
+    Kind kind = Kind::kBegin;
+    int attempt = 0;
+  };
+
+  struct Attempt {
+    AsyncCall* call = nullptr;
+    int number = 0;
+    AttemptReason reason = AttemptReason::kFirst;
+    Duration waited{};
+    TimePoint began{};
+    TimePoint deadline{};
+    std::optional<AttemptContext> context{};
+    ChannelPool::Lease channel{};
+    CircuitBreaker::Permit permit{};
+    bool under_way = false;
+    /// What gRPC brought, until the event is handled.
+    grpc::Status ended_with{};
+    absl::Status status{};
+    /// Refused by the breaker: how long it will go on refusing.
+    bool refused = false;
+    std::optional<Duration> retry_after{};
+
+    void OnDone(grpc::Status status_of_grpc);
+  };
+
+  /// Stands in line for a seat.
+  class SeatWaiter final : public ConcurrencyLimiter::Waiter {
+   public:
+    explicit SeatWaiter(AsyncCall& call) : call_(call) {}
+    void OnSeat(ConcurrencyLimiter::Seat seat) override { call_.BringSeat(std::move(seat)); }
+
+   private:
+    AsyncCall& call_;
+  };
+
+  struct CancelOnStop {
+    AsyncCall* call;
+    void operator()() const { call->Cancel(); }
+  };
+
+  void Post(Event event);
+  void Handle(Event event);
+  void BringSeat(ConcurrencyLimiter::Seat seat);
+
+  void OnBegin();
+  void OnSeat();
+  void OnAttemptEnded(Attempt& attempt);
+  void OnAlarm();
+  void OnCancel();
+
+  void Execute(HedgeStep step);
+  /// False: there is none yet; OnSeat goes on, or the call has been finished.
+  bool HasSeat();
+  void GiveUpSeat();
+  /// False if the breaker refused it.
+  bool StartAttempt(Attempt& attempt);
+  void SetTimer(std::optional<TimePoint> time);
+
+  void FinishWith(int winner, CallEnd end);
+  void Finish(absl::Status status, CallEnd end);
+  void Reject(Rejection rejection, absl::Status status, std::optional<Duration> retry_after = {});
+  void End(absl::Status status, int winner);
+  bool NothingOut() const { return under_way_ == 0 && !alarm_out_ && !in_line_; }
+
+  Attempt& attempt(int number) { return number == 0 ? first_ : *others_[static_cast<size_t>(number) - 1]; }
+  Attempt& NextAttempt();
+  bool cancelled() const { return cancelled_ || CancelledByCaller(options_); }
+
+  const std::shared_ptr<ClientCore> core_;
+  const MethodPlan& plan_;
+  Compartment& compartment_;
+  const CallOptions options_;
+  const std::unique_ptr<TypedCall> typed_;
+  const TimePoint start_;
+  const CallDeadline deadline_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  absl::InlinedVector<Event, 4> inbox_;
+  bool handling_ = false;
+  ConcurrencyLimiter::Seat arriving_seat_;
+
+  // Of the thread that handles events.
+  CallGate::Pass pass_;
+  CallRecorder recorder_;
+  AttemptPlan attempt_plan_;
+  Attempt first_;
+  std::vector<std::unique_ptr<Attempt>> others_;
+  int attempts_ = 0;
+  int under_way_ = 0;
+  TimePoint last_ended_{};
+
+  ConcurrencyLimiter::Seat seat_;
+  SeatWaiter seat_waiter_{*this};
+  bool in_line_ = false;
+  /// What to go on with when the seat is there.
+  HedgeStep waiting_step_{};
+
+  std::optional<grpc::Alarm> alarm_;
+  /// When something is due.
+  std::optional<TimePoint> timer_;
+  /// When the alarm goes off, while it is set.
+  TimePoint alarm_at_{};
+  bool alarm_out_ = false;
+
+  bool cancelled_ = false;
+  bool finished_ = false;
+  std::optional<std::stop_callback<CancelOnStop>> cancel_on_stop_;
+  std::optional<std::stop_callback<CancelOnStop>> cancel_on_shutdown_;
+  /// Itself, until it has finished and nothing of it is out any more.
+  std::shared_ptr<AsyncCall> self_;
+};
+
+}  // namespace userclient::internal

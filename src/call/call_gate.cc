@@ -1,0 +1,42 @@
+#include "call/call_gate.h"
+
+namespace userclient::internal {
+
+CallGate::Pass CallGate::Enter() {
+  const size_t shard = ThreadNumber() % kShards;
+  // The count goes up before the gate is looked at, and Close looks at the counts after closing it: one of the two sees the
+  // other.
+  shards_[shard].inside.fetch_add(1, std::memory_order_seq_cst);
+  Pass pass(this, shard);
+  if (closed_.load(std::memory_order_seq_cst)) return {};
+  return pass;
+}
+
+void CallGate::Leave(size_t shard) {
+  shards_[shard].inside.fetch_sub(1, std::memory_order_seq_cst);
+  if (!closed_.load(std::memory_order_seq_cst)) return;
+  // Under the mutex, so that Close, which looks and then waits, cannot miss it.
+  const std::lock_guard lock(mutex_);
+  left_.notify_all();
+}
+
+bool CallGate::Empty() const {
+  int64_t inside = 0;
+  // A call leaves by the shard through which it came in, so no count is ever below zero, and a sum of zero means that all are.
+  for (const Shard& shard : shards_) inside += shard.inside.load(std::memory_order_seq_cst);
+  return inside == 0;
+}
+
+bool CallGate::Close(TimePoint deadline) {
+  closed_.store(true, std::memory_order_seq_cst);
+  {
+    std::unique_lock lock(mutex_);
+    if (left_.wait_until(lock, deadline, [this] { return Empty(); })) return true;
+  }
+  for (Shard& shard : shards_) shard.cancel.request_stop();
+  std::unique_lock lock(mutex_);
+  left_.wait(lock, [this] { return Empty(); });
+  return false;
+}
+
+}  // namespace userclient::internal

@@ -1,0 +1,16 @@
+#include "call/interruptible_wait.h"
+
+#include "call/attempt_context.h"
+
+namespace userclient::internal {
+
+bool Interruption::requested() const { return shutdown_.stop_requested() || CancelledByCaller(options_); }
+
+bool Interruption::Sleep(TimePoint until) const {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  WaitUntil(mutex, never, until, [] { return false; });
+  return !requested();
+}
+
+}  // namespace userclient::internal

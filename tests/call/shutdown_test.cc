@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "tests/support/test_client.h"
+#include "userclient/testing/flaky_user_server.h"
+
+namespace userclient::testing {
+namespace {
+
+using absl::StatusCode;
+using namespace std::chrono_literals;
+
+class ShutdownTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<FlakyUserServer> server = FlakyUserServer::Start({.seed_users = 1});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_.emplace(*std::move(server));
+    client_.emplace(ConnectTo(server_->address()));
+  }
+
+  std::optional<FlakyUserServer> server_;
+  std::optional<UserClient> client_;
+};
+
+TEST_F(ShutdownTest, RefusesEveryCallAfterIt) {
+  EXPECT_TRUE(client_->Shutdown(30s));
+
+  EXPECT_EQ(RejectionOf(client_->GetUser(AskFor("u-1")).status()), Rejection::kShutdown);
+  EXPECT_EQ(RejectionOf(client_->GetUserAsync(AskFor("u-1")).Get().status()), Rejection::kShutdown);
+  EXPECT_EQ(server_->attempts("GetUser"), 0);
+}
+
+TEST_F(ShutdownTest, WaitsForTheCallsUnderWay) {
+  server_->ScriptRepeatedly("GetUser", {Delay(50ms)});
+  auto pending = client_->GetUserAsync(AskFor("u-1"));
+  auto blocking = std::async(std::launch::async, [&] { return client_->GetUser(AskFor("u-1")).status(); });
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 2));
+
+  EXPECT_TRUE(client_->Shutdown(30s));
+
+  EXPECT_TRUE(std::move(pending).Get().ok());
+  EXPECT_EQ(blocking.get(), absl::OkStatus());
+}
+
+TEST_F(ShutdownTest, CancelsWhatIsLeftWhenItsTimeIsOver) {
+  server_->ScriptRepeatedly("GetUser", {Hang()});
+  auto pending = client_->GetUserAsync(AskFor("u-1"));
+  auto blocking = std::async(std::launch::async, [&] { return client_->GetUser(AskFor("u-1")).status(); });
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 2));
+
+  EXPECT_FALSE(client_->Shutdown(1ms));
+
+  EXPECT_EQ(std::move(pending).Get().status().code(), StatusCode::kCancelled);
+  EXPECT_EQ(blocking.get().code(), StatusCode::kCancelled);
+}
+
+TEST_F(ShutdownTest, EndsCallsThatWaitBetweenAttempts) {
+  server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable).WithPushback(std::chrono::hours(1))});
+  const UserClient patient = ConnectTo(server_->address(), RetryConfig({}, "", "30000s"));
+  auto pending = patient.GetUserAsync(AskFor("u-1"));
+  auto blocking = std::async(std::launch::async, [&] { return patient.GetUser(AskFor("u-1")).status(); });
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 2));
+
+  EXPECT_FALSE(patient.Shutdown(1ms));
+
+  EXPECT_EQ(std::move(pending).Get().status().code(), StatusCode::kCancelled);
+  EXPECT_EQ(blocking.get().code(), StatusCode::kCancelled);
+}
+
+TEST_F(ShutdownTest, MayBeCalledTwiceAndByManyThreads) {
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int calls = 0; calls < 50; ++calls) static_cast<void>(client_->GetUser(AskFor("u-1")));
+      client_->Shutdown(30s);
+    });
+  }
+  threads.clear();
+
+  EXPECT_TRUE(client_->Shutdown(1ms));
+}
+
+TEST_F(ShutdownTest, WaitReadyConnectsBeforeTheFirstCall) { EXPECT_TRUE(client_->WaitReady(30s)); }
+
+TEST_F(ShutdownTest, WaitReadyGivesUpWhenNobodyListens) {
+  const UserClient client = ConnectTo("127.0.0.1:1");
+
+  EXPECT_FALSE(client.WaitReady(20ms));
+}
+
+TEST(ClientLifeTest, ManyClientsComeAndGoWithCallsInFlight) {
+  absl::StatusOr<FlakyUserServer> server = FlakyUserServer::Start({.seed_users = 1});
+  ASSERT_TRUE(server.ok()) << server.status();
+  server->ScriptRepeatedly("GetUser", {Ok(), Hang(), Delay(1ms)});
+
+  for (int i = 0; i < 200; ++i) {
+    const UserClient client = ConnectTo(server->address());
+    static_cast<void>(client.GetUserAsync(AskFor("u-1"), {.timeout = 5s}));
+    client.GetUserAsync(AskFor("u-1"), {.timeout = 5s}).Cancel();
+    client.Shutdown(0ms);
+  }
+
+  EXPECT_GE(server->attempts("*"), 0);
+}
+
+}  // namespace
+}  // namespace userclient::testing
