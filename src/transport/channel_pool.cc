@@ -143,12 +143,12 @@ void ChannelPool::TryOut(TimePoint now) {
 }
 
 void ChannelPool::Shrink(TimePoint now) {
+  // The channel that is connecting has the number behind the last. It arrives or is given up first.
+  if (warming_ != nullptr) return;
   while (size() > spec_.count) {
     const int last = size() - 1;
     const bool needed_now = CallsInUse() / spec_.grow_at >= last;
     if (needed_now || Ticks(now) - needed_at_[last].load(std::memory_order_relaxed) < spec_.shrink_after.count()) return;
-    // One that is still connecting was meant for the place behind the last, and is needed even less.
-    if (warming_ != nullptr) std::exchange(warming_, nullptr)->Close();
     size_.store(last, std::memory_order_release);
     slots_[last].load(std::memory_order_relaxed)->Close();
   }

@@ -56,12 +56,6 @@ class ChannelPool {
     }
   }
 
-  /// The channel for the next attempt, uncounted. Only for pools of fixed size.
-  const PooledChannel& Next() {
-    const size_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
-    return slots_[turn % static_cast<size_t>(size())].load(std::memory_order_acquire)->channel();
-  }
-
   /// Connects every channel. Blocks until all of them have been READY: true; or until the deadline passes, a stop is requested or
   /// the pool is shut down: false. The latter two are noticed within 50 ms.
   bool WaitReady(TimePoint deadline, std::stop_token stop = {});

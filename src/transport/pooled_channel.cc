@@ -4,12 +4,25 @@
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/validate_service_config.h>
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 
 namespace userclient::internal {
 namespace {
 
-grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
+/// Additional channels of a pool that nobody calls any more drop their connections by themselves; the pool has no timer for it.
+void SetIdleTimeout(const ChannelSpec& spec, grpc::ChannelArguments& arguments) {
+  using std::chrono::milliseconds;
+  if (spec.shrink_after < std::chrono::seconds(1)) return;  // gRPC's own lower limit.
+  const auto timeout = std::chrono::duration_cast<milliseconds>(spec.shrink_after).count();
+  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS,
+                   static_cast<int>(std::min<int64_t>(timeout, std::numeric_limits<int>::max())));
+}
+
+grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   grpc::ChannelArguments arguments;
   // The file that was reviewed is the config that runs, whatever a TXT record says.
   arguments.SetServiceConfigJSON(spec.service_config_json);
@@ -17,7 +30,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
   // For configs that choose no policy. pick_first, gRPC's own default, would send everything to one pod.
   arguments.SetLoadBalancingPolicyName("round_robin");
   // Part of the key under which gRPC shares connections between channels.
-  arguments.SetInt("userclient.pool", pool_number);
+  arguments.SetInt("userclient.pool", spec.first_pool_number + index);
   // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two
   // minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -28,6 +41,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, spec.transparent_retries ? 1 : 0);
   // A proxy taken from the environment would hide the pods behind one address.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (index >= spec.count) SetIdleTimeout(spec, arguments);
   if (!spec.user_agent.empty()) arguments.SetUserAgentPrefix(spec.user_agent);
   return arguments;
 }
@@ -35,7 +49,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int pool_number) {
 }  // namespace
 
 PooledChannel MakePooledChannel(const ChannelSpec& spec, int index, const StubFactory& make_stub) {
-  auto channel = grpc::CreateCustomChannel(spec.target, spec.credentials, ArgumentsFor(spec, spec.first_pool_number + index));
+  auto channel = grpc::CreateCustomChannel(spec.target, spec.credentials, ArgumentsFor(spec, index));
   return {.channel = channel, .stub = make_stub(channel)};
 }
 
