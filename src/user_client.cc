@@ -47,16 +47,13 @@ CreateUserRequest WithKey(CreateUserRequest request) {
 class UserClient::Impl {
  public:
   using Stub = UserService::StubInterface;
-  using Async = Stub::async_interface;
 
   explicit Impl(ServiceClient<UserService> service) : service_(std::move(service)) {}
 
   const ServiceClient<UserService> service_;
-  const UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser, &Async::GetUser);
-  const UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ =
-      service_.Unary("ListUsers", &Stub::ListUsers, &Async::ListUsers);
-  const UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ =
-      service_.Unary("CreateUser", &Stub::CreateUser, &Async::CreateUser);
+  const UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser);
+  const UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ = service_.Unary("ListUsers", &Stub::ListUsers);
+  const UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ = service_.Unary("CreateUser", &Stub::CreateUser);
   const int check_health_ = service_.core()->AddMethod("grpc.health.v1.Health", "Check");
 };
 
@@ -103,6 +100,7 @@ bool UserClient::WaitReady(std::chrono::nanoseconds timeout) const { return impl
 bool UserClient::Shutdown(std::chrono::nanoseconds timeout) const { return impl_->service_.Shutdown(timeout); }
 
 absl::StatusOr<ServingStatus> UserClient::CheckHealth(std::string_view service, const CallOptions& options) const {
+  if (options.fallback) return absl::InvalidArgumentError("CallOptions.fallback: CheckHealth takes none, it asks the server");
   v1::HealthCheckRequest request;
   request.set_service(std::string(service));
   v1::HealthCheckResponse response;

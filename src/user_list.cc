@@ -23,8 +23,9 @@ void UserList::Advance() {
 }
 
 void UserList::Fetch() {
-  // A page may be empty and yet have a successor; one whose successor is itself would never end.
-  while (true) {
+  // A page may be empty and yet have a successor; but not for ever, and none may be its own.
+  constexpr int kMostEmptyPages = 1000;
+  for (int empty_pages = 0; empty_pages < kMostEmptyPages; ++empty_pages) {
     absl::StatusOr<user::v1::ListUsersResponse> page = fetch_(request_);
     position_ = 0;
     if (!page.ok()) {
@@ -42,6 +43,8 @@ void UserList::Fetch() {
     if (page_.users_size() > 0) return;
     request_.set_page_token(page_.next_page_token());
   }
+  page_.Clear();
+  status_ = absl::InternalError("ListUsers: the server sent a thousand empty pages in a row, each with a successor");
 }
 
 }  // namespace userclient

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userclient/call_report.h"
+#include "userclient/fallback.h"
 
 namespace grpc {
 class ServerContextBase;
@@ -51,6 +52,10 @@ struct CallOptions {
 
   /// Filled when the call returns, whether it succeeded or not.
   CallReport* report = nullptr;
+
+  /// What to answer when the service is down or the call is refused. Goes before the method's own (ClientOptions::fallbacks), and
+  /// after an answer that staleIfError has kept.
+  Fallback fallback{};
 };
 
 }  // namespace userclient

@@ -53,6 +53,19 @@ enum class CallEnd {
   kBulkheadFull = 12,
 };
 
+/// Where the answer came from.
+enum class AnswerSource {
+  /// From the server, for this call; or there was none.
+  kServer = 1,
+  /// Also from the server, but for another call that asked the same (singleFlight): the attempts are those of that call, of
+  /// which some may have started before this one did.
+  kShared = 2,
+  /// An earlier answer to the same request (staleIfError), because the call failed.
+  kStale = 3,
+  /// CallOptions::fallback or ClientOptions::fallbacks, because the call failed.
+  kFallback = 4,
+};
+
 /// "retry", "attempts exhausted": for people.
 std::string_view AttemptReasonName(AttemptReason reason);
 std::string_view CallEndName(CallEnd end);
@@ -63,7 +76,7 @@ struct AttemptReport {
   std::string peer{};
   /// What was waited before this attempt: backoff or pushback.
   std::chrono::nanoseconds waited{};
-  /// From the start of the call to the start of this attempt.
+  /// From the start of the call to the start of this attempt; negative if another call had made it before (kShared).
   std::chrono::nanoseconds started{};
   std::chrono::nanoseconds duration{};
   /// Code and message as the server gave them.
@@ -81,8 +94,11 @@ struct CallReport {
   /// In the order in which they were started; empty for a rejection.
   std::vector<AttemptReport> attempts{};
   CallEnd end = CallEnd::kSucceeded;
-  /// What the call returned.
+  /// What the call returned; or would have, if nothing had stood in for its answer (kStale, kFallback).
   absl::StatusCode code = absl::StatusCode::kOk;
+  AnswerSource source = AnswerSource::kServer;
+  /// kStale: how long ago the server gave this answer.
+  std::chrono::nanoseconds age{};
 };
 
 /// The report inside the status of a failed call; nullopt for a status that no call of this library returned.

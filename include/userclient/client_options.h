@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "userclient/circuit_breaker.h"
 #include "userclient/credentials.h"
+#include "userclient/fallback.h"
 
 namespace userclient {
 
@@ -31,6 +33,9 @@ struct ClientOptions {
 
   /// Told of every change of a circuit breaker's state.
   CircuitListener on_circuit_change{};
+
+  /// By the name of the method ("GetUser"), for calls that bring none of their own.
+  std::map<std::string, Fallback> fallbacks{};
 };
 
 }  // namespace userclient

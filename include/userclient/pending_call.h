@@ -23,7 +23,8 @@
 
 namespace userclient {
 
-/// Movable. Dropping it lets the call go on to its end, unseen. *Wait and Cancel are thread-safe.*
+/// Movable. Dropping it lets the call go on to its end, unseen. *Wait and Cancel are thread-safe.* Get, Then and co_await use it
+/// up; to cancel a call after that, give it a CallOptions::stop.
 template <class Response>
 class PendingCall {
  public:
@@ -56,7 +57,7 @@ class PendingCall {
     struct Awaiter {
       std::shared_ptr<internal::PendingState<Response>> state;
       bool await_ready() const { return state->done(); }
-      void await_suspend(std::coroutine_handle<> caller) {
+      void await_suspend(std::coroutine_handle<> caller) const {
         // The coroutine may go on, and this awaiter with it, before OnDone returns.
         auto* const kept = state.get();
         std::shared_ptr<internal::PendingState<Response>> alive = state;

@@ -19,17 +19,20 @@
 ///     explicit OrderClient(userclient::ServiceClient<orders::v1::OrderService> service) : service_(std::move(service)) {}
 ///     userclient::ServiceClient<orders::v1::OrderService> service_;
 ///     userclient::UnaryMethod<Stub, GetOrderRequest, GetOrderResponse> get_order_ =
-///         service_.Unary("GetOrder", &Stub::GetOrder, &Stub::async_interface::GetOrder);
+///         service_.Unary("GetOrder", &Stub::GetOrder);
 ///   };
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/status.h>
+#include <grpcpp/support/stub_options.h>
 
 #include <chrono>
 #include <climits>
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -37,6 +40,7 @@
 #include "userclient/call_options.h"
 #include "userclient/client_options.h"
 #include "userclient/internal/call_engine.h"
+#include "userclient/internal/received.h"
 #include "userclient/pending_call.h"
 
 namespace userclient {
@@ -45,46 +49,60 @@ namespace userclient {
 template <class Stub, class Request, class Response>
 struct UnaryMethod {
   using Blocking = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
-  using Async = void (Stub::async_interface::*)(grpc::ClientContext*, const Request*, Response*,
-                                                std::function<void(grpc::Status)>);
 
   int index;
   Blocking blocking;
-  Async async;
 };
 
 namespace internal {
 
 /// The typed end of one asynchronous unary call.
-template <class Stub, class Request, class Response>
+template <class Request, class Response>
 class StubCall final : public TypedCall {
  public:
-  StubCall(const UnaryMethod<Stub, Request, Response>& method, Request request, std::shared_ptr<PendingState<Response>> state)
-      : method_(method), request_(std::move(request)), state_(std::move(state)) {}
+  /// `path` is the core's, and lives as long as the call does.
+  StubCall(const std::string& path, Request request, std::shared_ptr<PendingState<Response>> state)
+      : path_(path), request_(std::move(request)), state_(std::move(state)) {}
 
   void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
              std::function<void(grpc::Status)> done) override {
-    Response& response = number == 0 ? first_ : others_[number];
-    auto* stub = static_cast<Stub*>(channel.stub.get());
-    (stub->async()->*method_.async)(&context, &request_, &response, std::move(done));
+    Received<Response>* received = &At(number);
+    grpc::TemplatedGenericStub<Request, Received<Response>> stub(channel.channel);
+    stub.UnaryCall(&context, path_, grpc::StubOptions(), &request_, received,
+                   [received, done = std::move(done)](grpc::Status status) {
+                     if (status.ok() && !received->arrived) status = NoMessage();
+                     done(std::move(status));
+                   });
   }
 
   void Complete(absl::Status status, int winner) override {
     const std::shared_ptr<PendingState<Response>> state = std::move(state_);
     if (status.ok()) {
-      state->Set(std::move(winner == 0 ? first_ : others_[winner]));
+      state->Set(std::move(At(winner).message));
     } else {
       state->Set(std::move(status));
     }
   }
 
+  const google::protobuf::MessageLite& request() const override { return request_; }
+  google::protobuf::MessageLite& response(int number) override { return At(number).message; }
+
  private:
-  const UnaryMethod<Stub, Request, Response> method_;
+  Received<Response>& At(int number) {
+    if (number == 0) return first_;
+    if (number != kStandIn) return others_[number];
+    if (stand_in_ == nullptr) stand_in_ = std::make_unique<Received<Response>>();
+    return *stand_in_;
+  }
+
+  const std::string& path_;
   const Request request_;
   std::shared_ptr<PendingState<Response>> state_;
-  Response first_;
+  Received<Response> first_;
   /// Of the attempts after the first. A map, because an attempt's response must not move.
-  std::map<int, Response> others_;
+  std::map<int, Received<Response>> others_;
+  /// Apart from them: a call that is shared may end with a stand-in while attempts go on for others.
+  std::unique_ptr<Received<Response>> stand_in_;
 };
 
 }  // namespace internal
@@ -107,14 +125,12 @@ class ServiceClient {
     return ServiceClient(*std::move(core));
   }
 
-  /// Describes one RPC: `Unary("GetUser", &Stub::GetUser, &Stub::async_interface::GetUser)`. Ends the process if the service has
-  /// no such method.
+  /// Describes one RPC: `Unary("GetUser", &Stub::GetUser)`. Ends the process if the service has no such method.
   template <class Request, class Response>
   UnaryMethod<Stub, Request, Response> Unary(std::string_view name,
-                                             grpc::Status (Stub::*blocking)(grpc::ClientContext*, const Request&, Response*),
-                                             void (Stub::async_interface::*async)(grpc::ClientContext*, const Request*, Response*,
-                                                                                  std::function<void(grpc::Status)>)) const {
-    return {internal::MethodIndex(*core_, name), blocking, async};
+                                             grpc::Status (Stub::*blocking)(grpc::ClientContext*, const Request&,
+                                                                            Response*)) const {
+    return {internal::MethodIndex(*core_, name), blocking};
   }
 
   /// Blocks until the call has its answer, its deadline has passed, or it is cancelled.
@@ -122,15 +138,16 @@ class ServiceClient {
   absl::StatusOr<Response> Call(const UnaryMethod<Stub, Request, Response>& method, const Request& request,
                                 const CallOptions& options) const {
     if (absl::Status status = CheckSize(request); !status.ok()) return status;
-    if (internal::RunsSeveralAttempts(*core_, method.index)) {
+    if (internal::WaitsOnAsync(*core_, method.index)) {
       if (absl::Status status = internal::CheckMayBlock(); !status.ok()) return status;
       return Start(method, request, options).Get();
     }
     Response response;
-    absl::Status status = internal::CallBlocking(
-        *core_, method.index, options, [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
-          return (static_cast<Stub*>(channel.stub.get())->*method.blocking)(&context, request, &response);
-        });
+    absl::Status status = internal::AnswerBlocking(*core_, method.index, options, request, response,
+                                                   [&](const internal::PooledChannel& channel, grpc::ClientContext& context) {
+                                                     return (static_cast<Stub*>(channel.stub.get())->*method.blocking)(
+                                                         &context, request, &response);
+                                                   });
     if (!status.ok()) return status;
     return response;
   }
@@ -143,8 +160,9 @@ class ServiceClient {
       state->Set(std::move(status));
       return PendingCall<Response>(std::move(state));
     }
-    auto call = std::make_unique<internal::StubCall<Stub, Request, Response>>(method, std::move(request), state);
-    state->SetHandle(internal::CallAsync(core_, method.index, std::move(options), std::move(call)));
+    auto call = std::make_unique<internal::StubCall<Request, Response>>(internal::MethodPath(*core_, method.index),
+                                                                        std::move(request), state);
+    state->SetHandle(internal::AnswerAsync(core_, method.index, std::move(options), std::move(call)));
     return PendingCall<Response>(std::move(state));
   }
 

@@ -77,7 +77,8 @@ class UserClient {
   PendingCall<user::v1::CreateUserResponse> CreateUserAsync(user::v1::CreateUserRequest request, CallOptions options = {}) const;
 
   /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
-  /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service.
+  /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service;
+  /// INVALID_ARGUMENT if `options` has a fallback.
   absl::StatusOr<ServingStatus> CheckHealth(std::string_view service, const CallOptions& options = {}) const;
 
   /// Connects every channel of every compartment, so that the first calls find connections. Blocks until all are ready: true; or

@@ -28,7 +28,6 @@ void AsyncCall::Begin() {
 }
 
 // ---- Events: one after the other
-// ---------------------------------------------------------------------------------------------------
 
 void AsyncCall::Post(Event event) {
   {
@@ -37,6 +36,26 @@ void AsyncCall::Post(Event event) {
     if (handling_) return;
     handling_ = true;
   }
+  HandleInbox();
+}
+
+void AsyncCall::PostFromOutside(Event event) {
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(event);
+    if (handling_) return;
+    // From here on this call is being handled, by the alarm's thread.
+    handling_ = true;
+  }
+  auto* const alarm = new grpc::Alarm;
+  alarm->Set(ToTimespec(Now()), [alarm, call = shared_from_this()](bool) {
+    const CallbackScope scope;
+    call->HandleInbox();
+    delete alarm;
+  });
+}
+
+void AsyncCall::HandleInbox() {
   // What keeps this call alive may go away here, and the call with it, but not before the lock is free.
   std::shared_ptr<AsyncCall> last;
   absl::InlinedVector<Event, 4> events;
@@ -71,6 +90,7 @@ void AsyncCall::Handle(Event event) {
 }
 
 void AsyncCall::Attempt::OnDone(grpc::Status status_of_grpc) {
+  const CallbackScope scope;
   ended_with = std::move(status_of_grpc);
   call->Post({.kind = Event::Kind::kAttemptEnded, .attempt = number});
 }
@@ -80,11 +100,10 @@ void AsyncCall::BringSeat(ConcurrencyLimiter::Seat seat) {
     const std::lock_guard lock(mutex_);
     arriving_seat_ = std::move(seat);
   }
-  Post({.kind = Event::Kind::kSeat});
+  PostFromOutside({.kind = Event::Kind::kSeat});
 }
 
 // ---- The way of the call
-// -----------------------------------------------------------------------------------------------------------
 
 void AsyncCall::OnBegin() {
   if (absl::Status unusable = CheckMetadata(options_.metadata); !unusable.ok())
@@ -111,6 +130,8 @@ void AsyncCall::Execute(HedgeStep step) {
     waiting_step_ = step;
     return;
   }
+  // What was waited may have left too little time for any server.
+  if (step.send > 0 && under_way_ == 0 && deadline_.at - Now() < kShortestUsefulBudget) return GiveUpSeat(CallEnd::kDeadline);
   while (!step.winner && step.send > 0) {
     --step.send;
     Attempt& next = NextAttempt();
@@ -136,7 +157,8 @@ bool AsyncCall::StartAttempt(Attempt& next) {
   }
   next.permit = std::move(admission.permit);
   next.deadline = AttemptDeadline(plan_, deadline_, next.began);
-  next.context.emplace(options_, next.deadline, next.number);
+  next.context.emplace(options_, next.deadline, sent_++);
+  if (admission.probe) next.context->grpc().set_wait_for_ready(false);
   next.channel = compartment_.channels().Take();
   next.under_way = true;
   ++under_way_;
@@ -157,8 +179,10 @@ void AsyncCall::OnAttemptEnded(Attempt& ended) {
 
   ended.status = ToAbslStatus(ended.ended_with);
   last_ended_ = Now();
+  last_to_end_ = ended.number;
+  if (options_.response_metadata != nullptr) ended.context->CopyMetadata(*options_.response_metadata);
   const bool was_cancelled = !ended.status.ok() && cancelled();
-  const Ending ending = EndingOf(ended.status.code(), last_ended_, ended.deadline, deadline_, was_cancelled);
+  const Ending ending = EndingOf(ended.status.code(), plan_, ended.began, last_ended_, ended.deadline, deadline_, was_cancelled);
   const Judgement judgement = Judge(ended.status.code(), ending, plan_.judged_by ? &*plan_.judged_by : nullptr);
   compartment_.Settle(ended.permit, judgement, ended.status.code(), last_ended_, last_ended_ - ended.began);
   if (plan_.latencies != nullptr && ended.status.ok()) plan_.latencies->Record(last_ended_ - ended.began, last_ended_);
@@ -193,7 +217,6 @@ AsyncCall::Attempt& AsyncCall::NextAttempt() {
 }
 
 // ---- Seats
-// -------------------------------------------------------------------------------------------------------------------------
 
 bool AsyncCall::HasSeat() {
   ConcurrencyLimiter* limiter = compartment_.limiter();
@@ -210,7 +233,7 @@ bool AsyncCall::HasSeat() {
     }
     in_line_ = false;
   }
-  GiveUpSeat();
+  GiveUpSeat(CallEnd::kBulkheadFull);
   return false;
 }
 
@@ -226,13 +249,13 @@ void AsyncCall::OnSeat() {
 }
 
 /// There is none: a first attempt is refused with that, a later one leaves what the one before has brought.
-void AsyncCall::GiveUpSeat() {
-  if (attempts_ == 0) return Reject(Rejection::kBulkheadFull, BulkheadFull(compartment_));
-  FinishWith(attempts_ - 1, CallEnd::kBulkheadFull);
+void AsyncCall::GiveUpSeat(CallEnd why) {
+  if (!last_to_end_ && why == CallEnd::kDeadline) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
+  if (!last_to_end_) return Reject(Rejection::kBulkheadFull, BulkheadFull(compartment_));
+  FinishWith(*last_to_end_, why);
 }
 
 // ---- Time
-// --------------------------------------------------------------------------------------------------------------------------
 
 void AsyncCall::SetTimer(std::optional<TimePoint> time) {
   timer_ = time;
@@ -245,10 +268,14 @@ void AsyncCall::SetTimer(std::optional<TimePoint> time) {
     if (alarm_at_ > wake) alarm_->Cancel();
     return;
   }
-  if (!alarm_) alarm_.emplace();
+  // A new one each time: the one before may still be in its callback, which is where this is called from.
+  alarm_.emplace();
   alarm_out_ = true;
   alarm_at_ = wake;
-  alarm_->Set(ToTimespec(wake), [this](bool) { Post({.kind = Event::Kind::kAlarm}); });
+  alarm_->Set(ToTimespec(wake), [this](bool) {
+    const CallbackScope scope;
+    Post({.kind = Event::Kind::kAlarm});
+  });
 }
 
 void AsyncCall::OnAlarm() {
@@ -262,21 +289,21 @@ void AsyncCall::OnAlarm() {
   // Too late for a seat, unless it is just coming.
   if (!compartment_.limiter()->Cancel(seat_waiter_)) return;
   in_line_ = false;
-  GiveUpSeat();
+  GiveUpSeat(CallEnd::kBulkheadFull);
 }
 
 // ---- The end
-// -----------------------------------------------------------------------------------------------------------------------
 
 void AsyncCall::FinishWith(int winner, CallEnd end) {
   Attempt& won = attempt(winner);
   if (won.refused) return Reject(Rejection::kCircuitOpen, CircuitOpen(compartment_, won.retry_after), won.retry_after);
-  if (options_.response_metadata != nullptr) won.context->CopyMetadata(*options_.response_metadata);
   const TimePoint now = Now();
   for (int i = 0; i < attempts_; ++i) {
     Attempt& other = attempt(i);
     if (!other.under_way) continue;
     other.context->grpc().TryCancel();
+    // It would have taken at least so long; without it the window would only know the quick ones.
+    if (won.status.ok() && plan_.latencies != nullptr && other.began < won.began) plan_.latencies->Record(now - other.began, now);
     if (won.status.ok() && !recorder_.wants_success()) continue;
     recorder_.NoteAttempt(*other.context, absl::CancelledError("cancelled here: another attempt had ended the call"),
                           other.reason, other.waited, other.began, now);
@@ -298,11 +325,9 @@ void AsyncCall::End(absl::Status status, int winner) {
   seat_.Return();
   cancel_on_stop_.reset();
   cancel_on_shutdown_.reset();
-  {
-    const CallbackScope scope;
-    typed_->Complete(std::move(status), winner);
-  }
+  // Before the application hears of it, which may be about to shut the client down.
   pass_ = {};
+  typed_->Complete(std::move(status), winner);
 }
 
 std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,

@@ -24,8 +24,8 @@ namespace userclient::internal {
 /// The same way as CallBlocking, walked by whoever brings the next event: an attempt that ends, a timer, a seat, a cancellation.
 /// No thread waits.
 ///
-/// Events are handled one after the other, by the thread that finds nobody else at it, and without a lock; so handlers may call
-/// gRPC and the application. The call keeps itself alive until everything that it has started has come back.
+/// Events are handled one after the other, on threads of gRPC's (the beginning on the caller's), and without a lock; so handlers
+/// may call gRPC and the application. The call keeps itself alive until everything that it has started has come back.
 class AsyncCall final : public CallHandle, public std::enable_shared_from_this<AsyncCall> {
  public:
   AsyncCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::unique_ptr<TypedCall> typed);
@@ -33,7 +33,8 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   /// Begins. Once.
   void Begin();
 
-  void Cancel() override { Post({.kind = Event::Kind::kCancel}); }
+  /// Never blocks: the call ends on a thread of gRPC's.
+  void Cancel() override { PostFromOutside({.kind = Event::Kind::kCancel}); }
 
  private:
   struct Event {
@@ -78,7 +79,11 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
     void operator()() const { call->Cancel(); }
   };
 
+  /// From a thread of gRPC's, or of the caller who begins: handles it, unless somebody is at it.
   void Post(Event event);
+  /// From any other thread (one that cancels, one that gives up a seat): it must not be made to run this call and its callbacks.
+  void PostFromOutside(Event event);
+  void HandleInbox();
   void Handle(Event event);
   void BringSeat(ConcurrencyLimiter::Seat seat);
 
@@ -91,7 +96,7 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   void Execute(HedgeStep step);
   /// False: there is none yet; OnSeat goes on, or the call has been finished.
   bool HasSeat();
-  void GiveUpSeat();
+  void GiveUpSeat(CallEnd why);
   /// False if the breaker refused it.
   bool StartAttempt(Attempt& attempt);
   void SetTimer(std::optional<TimePoint> time);
@@ -128,7 +133,10 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   std::vector<std::unique_ptr<Attempt>> others_;
   int attempts_ = 0;
   int under_way_ = 0;
+  /// Attempts that gRPC has been given.
+  int sent_ = 0;
   TimePoint last_ended_{};
+  std::optional<int> last_to_end_;
 
   ConcurrencyLimiter::Seat seat_;
   SeatWaiter seat_waiter_{*this};

@@ -3,27 +3,33 @@
 #include <grpc/support/time.h>
 #include <grpcpp/server_context.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
 
 namespace userclient::internal {
 namespace {
 
-/// W3C trace context (https://www.w3.org/TR/trace-context/).
 constexpr const char* kTraceHeaders[] = {"traceparent", "tracestate"};
 
-bool Holds(const Metadata& metadata, std::string_view key) {
-  for (const auto& [present, value] : metadata) {
-    if (present == key) return true;
-  }
-  return false;
+bool HoldsTrace(const Metadata& metadata) {
+  return std::any_of(metadata.begin(), metadata.end(), [](const auto& pair) { return pair.first == kTraceHeaders[0]; });
 }
 
-/// Sends the parent's trace context on, unless the caller has set one.
-void ForwardTrace(const grpc::ServerContextBase& parent, const CallOptions& options, grpc::ClientContext& context) {
-  if (Holds(options.metadata, kTraceHeaders[0])) return;
+/// gRPC ends the process over metadata that it cannot send, and an inbound header is whatever a stranger made it.
+bool IsPrintable(const grpc::string_ref& value) {
+  return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+void VisitTrace(const grpc::ServerContextBase& parent, absl::FunctionRef<void(const char* key, std::string value)> visit) {
   for (const char* header : kTraceHeaders) {
     const auto [first, last] = parent.client_metadata().equal_range(header);
-    for (auto it = first; it != last; ++it) context.AddMetadata(header, std::string(it->second.data(), it->second.size()));
+    for (auto it = first; it != last; ++it) {
+      if (IsPrintable(it->second)) visit(header, std::string(it->second.data(), it->second.size()));
+    }
   }
 }
 
@@ -50,7 +56,10 @@ AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, i
   if (options.parent != nullptr) {
     inherited_ = grpc::ClientContext::FromServerContext(*options.parent);
     context_ = inherited_.get();
-    ForwardTrace(*options.parent, options, *context_);
+    // The caller's own goes out with the rest of the metadata, below.
+    if (!HoldsTrace(options.metadata)) {
+      VisitTrace(*options.parent, [&](const char* key, std::string value) { context_->AddMetadata(key, value); });
+    }
   } else {
     context_ = &own_.emplace();
   }
@@ -93,6 +102,15 @@ std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, T
   constexpr int64_t kFarAway = 100LL * 365 * 24 * 3600;
   if (left.tv_sec > kFarAway) return std::nullopt;
   return now + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
+}
+
+bool IsTraceHeader(std::string_view key) {
+  return std::find(std::begin(kTraceHeaders), std::end(kTraceHeaders), key) != std::end(kTraceHeaders);
+}
+
+void AppendTrace(const grpc::ServerContextBase& parent, Metadata& metadata) {
+  if (HoldsTrace(metadata)) return;
+  VisitTrace(parent, [&](const char* key, std::string value) { metadata.emplace_back(key, std::move(value)); });
 }
 
 bool CancelledByCaller(const CallOptions& options) {

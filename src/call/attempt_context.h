@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "policy/pushback.h"
 #include "policy/time.h"
@@ -54,6 +55,12 @@ gpr_timespec ToTimespec(TimePoint time);
 
 /// The parent's deadline by the steady clock; nullopt if it has none.
 std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, TimePoint now);
+
+/// Whether a key of metadata carries W3C trace context (https://www.w3.org/TR/trace-context/).
+bool IsTraceHeader(std::string_view key);
+
+/// Adds the parent's trace context, unless there is one already.
+void AppendTrace(const grpc::ServerContextBase& parent, Metadata& metadata);
 
 /// Whether the caller, or the call on whose behalf it acts, has given up.
 bool CancelledByCaller(const CallOptions& options);

@@ -39,14 +39,13 @@ HedgeStep AttemptPlan::Ended(int attempt, const AttemptEnd& end, TimePoint now, 
 }
 
 HedgeStep AttemptPlan::Refused(int attempt, TimePoint now, CallEnd why) {
-  if (auto* hedges = std::get_if<HedgePlan>(&plan_)) return hedges->Refused(attempt, now);
+  if (auto* hedges = std::get_if<HedgePlan>(&plan_)) return hedges->Refused(attempt, now, why);
   // The attempt before has a status of its own to return; the first one has only the refusal.
   return attempt == 0 ? HedgeStep{.winner = 0, .end = CallEnd::kRejected} : HedgeStep{.winner = attempt - 1, .end = why};
 }
 
 HedgeStep AttemptPlan::Send(Retries& retries) {
   retries.waiting = false;
-  ++retries.sent;
   return {.send = 1};
 }
 

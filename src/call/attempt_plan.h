@@ -29,8 +29,6 @@ class AttemptPlan {
  private:
   struct Retries {
     RetryPlan plan;
-    /// Attempts asked for.
-    int sent = 0;
     /// An attempt waits for its time.
     bool waiting = false;
   };

@@ -22,9 +22,9 @@ CallDeadline DeadlineOf(const MethodPlan& plan, const CallOptions& options, Time
 /// When an attempt that begins now has to be over.
 TimePoint AttemptDeadline(const MethodPlan& plan, const CallDeadline& deadline, TimePoint now);
 
-/// Who ended an attempt with this status.
-Ending EndingOf(absl::StatusCode code, TimePoint ended, TimePoint attempt_deadline, const CallDeadline& deadline,
-                bool cancelled_by_caller);
+/// Who ended an attempt with this status, which ran from `began` to `ended`.
+Ending EndingOf(absl::StatusCode code, const MethodPlan& plan, TimePoint began, TimePoint ended, TimePoint attempt_deadline,
+                const CallDeadline& deadline, bool cancelled_by_caller);
 
 /// The refusals, in words.
 absl::Status DeadlineTooShort();

@@ -42,14 +42,17 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
   if (compartment.limiter() != nullptr) {
     seat = TakeSeat(compartment, deadline.at, options, pass.cancelled());
     if (!seat && interruption.requested()) return recorder.Finish(CancelledWhileWaiting(), CallEnd::kCancelled, Now());
-    if (!seat) return recorder.Reject(Rejection::kBulkheadFull, BulkheadFull(compartment), Now());
+    if (!seat || deadline.at - Now() < kShortestUsefulBudget) {
+      return recorder.Reject(Rejection::kBulkheadFull, BulkheadFull(compartment), Now());
+    }
   }
 
   // Attempts, until the retry plan says done.
   RetryPlan retries(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle);
   AttemptReason reason = AttemptReason::kFirst;
   Duration waited{};
-  TimePoint began = start;
+  // What was waited for a seat is not the server's time.
+  TimePoint began = seat ? Now() : start;
   absl::Status status;
   while (true) {
     Compartment::Admission admission = compartment.Admit(began);
@@ -61,6 +64,7 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
     const TimePoint attempt_deadline = AttemptDeadline(plan, deadline, began);
     AttemptContext context(options, attempt_deadline, retries.attempts());
     context.CancelOn(options.stop, pass.cancelled());
+    if (admission.probe) context.grpc().set_wait_for_ready(false);
     {
       const ChannelPool::Lease channel = compartment.channels().Take();
       status = ToAbslStatus(make_attempt(*channel, context.grpc()));
@@ -74,7 +78,8 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
     }
 
     const TimePoint ended = Now();
-    const Ending ending = EndingOf(status.code(), ended, attempt_deadline, deadline, interruption.requested());
+    const Ending ending = EndingOf(status.code(), plan, began, ended, attempt_deadline, deadline,
+                                   status.code() == absl::StatusCode::kCancelled && interruption.RequestedSoon());
     const Judgement judgement = Judge(status.code(), ending, plan.judged_by ? &*plan.judged_by : nullptr);
     compartment.Settle(admission.permit, judgement, status.code(), ended, ended - began);
     recorder.NoteAttempt(context, status, reason, waited, began, ended);
@@ -93,10 +98,14 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
     }
     if (compartment.limiter() != nullptr) {
       seat = TakeSeat(compartment, deadline.at, options, pass.cancelled());
+      if (!seat && interruption.requested()) {
+        return recorder.Finish(CancelledWhileWaiting(), CallEnd::kCancelled, Now());
+      }
       if (!seat) return recorder.Finish(std::move(status), CallEnd::kBulkheadFull, Now());
     }
-    reason = next.reason;
     began = Now();
+    if (deadline.at - began < kShortestUsefulBudget) return recorder.Finish(std::move(status), CallEnd::kDeadline, began);
+    reason = next.reason;
     waited = began - ended;
   }
 }

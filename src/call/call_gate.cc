@@ -33,10 +33,15 @@ bool CallGate::Close(TimePoint deadline) {
     std::unique_lock lock(mutex_);
     if (left_.wait_until(lock, deadline, [this] { return Empty(); })) return true;
   }
-  for (Shard& shard : shards_) shard.cancel.request_stop();
+  CloseNow();
   std::unique_lock lock(mutex_);
   left_.wait(lock, [this] { return Empty(); });
   return false;
+}
+
+void CallGate::CloseNow() {
+  closed_.store(true, std::memory_order_seq_cst);
+  for (Shard& shard : shards_) shard.cancel.request_stop();
 }
 
 }  // namespace userclient::internal

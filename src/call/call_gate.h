@@ -3,6 +3,8 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <stop_token>
 #include <utility>
@@ -52,6 +54,9 @@ class CallGate {
   /// Lets nobody in any more, waits until everyone has left or the time has come, then cancels who is left and waits for them:
   /// they leave at once. True: nobody had to be cancelled. May be called several times, from several threads.
   bool Close(TimePoint deadline);
+
+  /// The same for one who must not wait: lets nobody in any more and cancels who is inside.
+  void CloseNow();
 
  private:
   static constexpr size_t kShards = 16;

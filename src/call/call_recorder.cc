@@ -22,13 +22,27 @@ absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint no
   if (status.ok() && !wants_success()) return status;
   std::stable_sort(attempts_.begin(), attempts_.end(),
                    [](const AttemptReport& a, const AttemptReport& b) { return a.started < b.started; });
-  CallReport report = {.method = plan_.name,
-                       .compartment = plan_.compartment->name(),
-                       .budget = budget_,
-                       .duration = now - start_,
-                       .attempts = std::move(attempts_),
-                       .end = end,
-                       .code = status.code()};
+  const absl::StatusCode code = status.code();
+  return Deliver(std::move(status), {.method = plan_.name,
+                                     .compartment = plan_.compartment->name(),
+                                     .budget = budget_,
+                                     .duration = now - start_,
+                                     .attempts = std::move(attempts_),
+                                     .end = end,
+                                     .code = code});
+}
+
+absl::Status CallRecorder::FinishShared(absl::Status status, CallReport shared, TimePoint shared_start, AnswerSource source,
+                                        TimePoint now) {
+  if (status.ok() && !wants_success()) return status;
+  shared.budget = budget_;
+  shared.duration = now - start_;
+  shared.source = source;
+  for (AttemptReport& attempt : shared.attempts) attempt.started -= start_ - shared_start;
+  return Deliver(std::move(status), std::move(shared));
+}
+
+absl::Status CallRecorder::Deliver(absl::Status status, CallReport report) {
   if (!status.ok()) AttachReport(report, status);
   if (options_.report != nullptr) *options_.report = std::move(report);
   return status;

@@ -27,10 +27,15 @@ class CallRecorder {
   /// The end of the call: fills CallOptions::report, and gives back the status with the report inside if it is an error.
   absl::Status Finish(absl::Status status, CallEnd end, TimePoint now);
 
+  /// The end of a call that shared the one of this report.
+  absl::Status FinishShared(absl::Status status, CallReport shared, TimePoint shared_start, AnswerSource source, TimePoint now);
+
   /// The end of a call that was refused before its first attempt.
   absl::Status Reject(Rejection rejection, absl::Status status, TimePoint now, std::optional<Duration> retry_after = {});
 
  private:
+  absl::Status Deliver(absl::Status status, CallReport report);
+
   const MethodPlan& plan_;
   const CallOptions& options_;
   const TimePoint start_;

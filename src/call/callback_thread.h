@@ -5,7 +5,7 @@
 
 namespace userclient::internal {
 
-/// While it lives, this thread runs a callback of the application's, on a thread that gRPC needs to bring answers.
+/// While it lives, this thread belongs to gRPC, which needs it to bring answers; what it calls of the application must not block.
 class CallbackScope {
  public:
   CallbackScope();

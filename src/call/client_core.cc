@@ -1,10 +1,12 @@
 #include "call/client_core.h"
 
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/message_lite.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -35,6 +37,36 @@ Idempotency IdempotencyOf(const google::protobuf::MethodDescriptor& method) {
     default:
       return Idempotency::kUnknown;
   }
+}
+
+/// The last call may keep the core for longer than the application does, and end on a thread that brings gRPC's callbacks. With
+/// the last channel of a process gRPC ends those threads, and waits for them: none may wait for itself.
+void Destroy(const ClientCore* core) {
+  if (CheckMayBlock().ok()) {
+    delete core;
+  } else {
+    std::thread([core] { delete core; }).detach();
+  }
+}
+
+/// *Errors:* INVALID_ARGUMENT naming the entry.
+absl::Status CheckFallbacks(const std::map<std::string, Fallback>& fallbacks,
+                            const google::protobuf::ServiceDescriptor& service) {
+  for (const auto& [name, fallback] : fallbacks) {
+    const auto wrong = [&name = name](const std::string& problem) {
+      return absl::InvalidArgumentError(absl::StrCat("fallbacks[\"", name, "\"]: ", problem));
+    };
+    const google::protobuf::MethodDescriptor* method = service.FindMethodByName(name);
+    if (method == nullptr) return wrong(absl::StrCat(std::string(service.full_name()), " has no such method"));
+    if (method->client_streaming() || method->server_streaming()) return wrong("is a stream; only unary methods have fallbacks");
+    if (!fallback) return wrong("is empty");
+    const auto* fixed = fallback.target<FixedAnswer>();
+    if (fixed == nullptr) continue;
+    const std::string given(fixed->value().GetTypeName());
+    const std::string wanted(method->output_type()->full_name());
+    if (given != wanted) return wrong(absl::StrCat("gives a ", given, ", but the method answers with a ", wanted));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -73,17 +105,22 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);
   if (!config.ok()) return config.status();
   if (absl::Status status = CheckConfigFor(*config, service); !status.ok()) return status;
+  if (absl::Status status = CheckFallbacks(options.fallbacks, service); !status.ok()) return status;
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials = MakeChannelCredentials(*options.credentials);
   if (!credentials.ok()) return credentials.status();
 
-  std::shared_ptr<ClientCore> core(new ClientCore(*std::move(config), options, service));
+  std::shared_ptr<ClientCore> core(new ClientCore(*std::move(config), options, service), Destroy);
   const ChannelSpec common = {.target = options.target,
                               .credentials = *std::move(credentials),
                               .service_config_json = core->config_.channel_json,
                               .user_agent = options.user_agent};
   if (absl::Status status = core->AddCompartments(common, make_stub, options.on_circuit_change); !status.ok()) return status;
   for (int i = 0; i < service.method_count(); ++i) {
-    core->plans_.push_back(core->PlanFor(std::string(service.full_name()), std::string(service.method(i)->name())));
+    const std::string method(service.method(i)->name());
+    const auto fallback = options.fallbacks.find(method);
+    core->plans_.push_back(core->PlanFor(std::string(service.full_name()), method));
+    core->plans_.back().answers = core->AnswersFor(std::string(service.full_name()), method,
+                                                   fallback == options.fallbacks.end() ? Fallback() : fallback->second);
   }
   return core;
 }
@@ -137,6 +174,7 @@ MethodPlan ClientCore::PlanFor(std::string_view service, std::string_view method
   const BulkheadConfig* bulkhead = config_.FindBulkhead(service, method);
   MethodPlan plan = {
       .name = absl::StrCat(std::string(service), "/", std::string(method)),
+      .path = absl::StrCat("/", std::string(service), "/", std::string(method)),
       .timeout = default_timeout_,
       .throttle = throttle_.get(),
       .compartment = compartments_.find(bulkhead == nullptr ? kUnclaimed : bulkhead->name)->second.get(),
@@ -155,17 +193,34 @@ MethodPlan ClientCore::PlanFor(std::string_view service, std::string_view method
   return plan;
 }
 
+std::unique_ptr<AnswerPlan> ClientCore::AnswersFor(std::string_view service, std::string_view method, Fallback fallback) const {
+  const MethodExtras* extras = config_.FindExtras(service, method);
+  auto answers = std::make_unique<AnswerPlan>();
+  answers->fallback = std::move(fallback);
+  if (extras != nullptr && extras->stale_if_error) answers->stale = std::make_unique<StaleCache>(*extras->stale_if_error);
+  if (extras != nullptr && extras->single_flight) answers->flights = std::make_unique<SingleFlight>();
+  const bool any = answers->fallback || answers->stale != nullptr || answers->flights != nullptr;
+  return any ? std::move(answers) : nullptr;
+}
+
 int ClientCore::AddMethod(std::string_view service, std::string_view method) {
   plans_.push_back(PlanFor(service, method));
   return static_cast<int>(plans_.size()) - 1;
 }
 
 bool ClientCore::WaitReady(TimePoint deadline) {
-  // One after the other is enough: each begins to connect when it is its turn, and until then the others do not stand still
-  // either, because all have been told to connect first.
+  // All at once, and then one after the other.
+  for (const auto& [name, compartment] : compartments_) compartment->channels().Connect();
   bool ready = true;
   for (const auto& [name, compartment] : compartments_) ready = compartment->channels().WaitReady(deadline) && ready;
   return ready;
+}
+
+bool ClientCore::Shutdown(TimePoint deadline) {
+  for (const auto& [name, compartment] : compartments_) compartment->channels().Shutdown();
+  if (CheckMayBlock().ok()) return gate_.Close(deadline);
+  gate_.CloseNow();
+  return false;
 }
 
 absl::StatusOr<std::shared_ptr<ClientCore>> CreateCore(const ClientOptions& options, std::string_view service,
@@ -187,12 +242,14 @@ TimePoint After(std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout) { return core.WaitReady(After(timeout)); }
+bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout) {
+  return CheckMayBlock().ok() && core.WaitReady(After(timeout));
+}
 
-bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout) { return core.gate().Close(After(timeout)); }
+bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout) { return core.Shutdown(After(timeout)); }
+
+const std::string& MethodPath(const ClientCore& core, int method) { return core.plan(method).path; }
 
 int MethodIndex(const ClientCore& core, std::string_view method) { return core.IndexOf(method); }
-
-bool RunsSeveralAttempts(const ClientCore& core, int method) { return core.plan(method).hedging_policy.has_value(); }
 
 }  // namespace userclient::internal

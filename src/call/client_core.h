@@ -42,6 +42,10 @@ class ClientCore {
   /// Connects every channel. False if the deadline came first.
   bool WaitReady(TimePoint deadline);
 
+  /// Refuses new calls, waits for those under way, and cancels what is left when the time has come. On a thread that must not
+  /// block: cancels at once, and does not wait.
+  bool Shutdown(TimePoint deadline);
+
   /// Adds the plan of a method that is not of this client's service, such as the health service's, and gives its position. Before
   /// the first call only.
   int AddMethod(std::string_view service, std::string_view method);
@@ -50,6 +54,9 @@ class ClientCore {
   ClientCore(ServiceConfig config, const ClientOptions& options, const google::protobuf::ServiceDescriptor& service);
 
   MethodPlan PlanFor(std::string_view service, std::string_view method) const;
+
+  /// Null if nothing is asked for.
+  std::unique_ptr<AnswerPlan> AnswersFor(std::string_view service, std::string_view method, Fallback fallback) const;
 
   /// Whether this client's own retry plans repeat every call of a compartment that found no server.
   bool RetriesEverythingOf(const BulkheadConfig* bulkhead) const;

@@ -47,7 +47,10 @@ Compartment::Admission Compartment::Admit(TimePoint now) {
   CircuitBreaker::Admission admission = breaker_->Acquire(now);
   Announce(admission.transition);
   const bool admitted = static_cast<bool>(admission.permit);
-  return {.admitted = admitted, .permit = std::move(admission.permit), .retry_after = admission.retry_after};
+  return {.admitted = admitted,
+          .permit = std::move(admission.permit),
+          .probe = admission.probe,
+          .retry_after = admission.retry_after};
 }
 
 void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgement, absl::StatusCode code, TimePoint now,
@@ -58,7 +61,7 @@ void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgem
   if (limit) limiter_->SetLimit(*limit);
 }
 
-void Compartment::Announce(const std::optional<CircuitTransition>& transition) {
+void Compartment::Announce(const std::optional<CircuitTransition>& transition) noexcept {
   if (transition && on_circuit_change_) on_circuit_change_(name_, *transition);
 }
 

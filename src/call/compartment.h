@@ -33,6 +33,8 @@ class Compartment {
   struct Admission {
     bool admitted = true;
     CircuitBreaker::Permit permit{};
+    /// Must fail fast (circuit_breaker.h).
+    bool probe = false;
     std::optional<Duration> retry_after{};
   };
   Admission Admit(TimePoint now);
@@ -49,7 +51,7 @@ class Compartment {
               Duration duration);
 
  private:
-  void Announce(const std::optional<CircuitTransition>& transition);
+  void Announce(const std::optional<CircuitTransition>& transition) noexcept;
 
   const std::string name_;
   const std::unique_ptr<ChannelPool> channels_;

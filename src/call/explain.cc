@@ -28,6 +28,19 @@ void AppendAttempt(const AttemptReport& attempt, size_t number, std::string& tex
   if (!attempt.status.message().empty()) absl::StrAppend(&text, " \"", std::string(attempt.status.message()), "\"");
 }
 
+void AppendSource(const CallReport& report, std::string& text) {
+  switch (report.source) {
+    case AnswerSource::kServer:
+      return;
+    case AnswerSource::kShared:
+      return absl::StrAppend(&text, "\n  shared with another call that asked the same");
+    case AnswerSource::kStale:
+      return absl::StrAppend(&text, "\n  answered with what the server said ", ForPeople(report.age), " ago (staleIfError)");
+    case AnswerSource::kFallback:
+      return absl::StrAppend(&text, "\n  answered by the fallback");
+  }
+}
+
 }  // namespace
 
 std::string_view AttemptReasonName(AttemptReason reason) {
@@ -81,6 +94,7 @@ std::string Explain(const CallReport& report) {
   for (size_t i = 0; i < report.attempts.size(); ++i) AppendAttempt(report.attempts[i], i + 1, text);
   if (report.code != absl::StatusCode::kOk)
     absl::StrAppend(&text, "\n  no further attempt: ", std::string(CallEndName(report.end)));
+  AppendSource(report, text);
   return text;
 }
 

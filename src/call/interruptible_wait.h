@@ -37,6 +37,10 @@ class Interruption {
     }
   }
 
+  /// The same after an attempt has ended with CANCELLED. A parent's cancellation reaches its children a moment before the parent
+  /// knows.
+  bool RequestedSoon() const;
+
   /// Waits for nothing but time. False as soon as the call is called off.
   bool Sleep(TimePoint until) const;
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "call/answer_plan.h"
 #include "call/compartment.h"
 #include "policy/latency_window.h"
 #include "policy/retry_throttle.h"
@@ -16,6 +17,8 @@ namespace userclient::internal {
 struct MethodPlan {
   /// "user.v1.UserService/GetUser"
   std::string name{};
+  /// The same with a '/' before it, as it goes on the wire.
+  std::string path{};
   /// For calls that bring none of their own.
   std::chrono::nanoseconds timeout{};
   /// At most one of the two.
@@ -29,6 +32,9 @@ struct MethodPlan {
 
   /// The statuses after which another attempt may do better, as Judge wants them: of the retry policy, or of the hedging policy.
   std::optional<RetryPolicy> judged_by{};
+
+  /// Null: answers come from the server, for the call that asked.
+  std::unique_ptr<AnswerPlan> answers{};
 };
 
 }  // namespace userclient::internal

@@ -5,6 +5,13 @@
 #include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
+namespace {
+
+/// What the application wants to be called with. It must not throw (pending_call.h): gRPC would swallow it on some threads and
+/// end the process on others, so here it ends the process on all of them.
+void Run(const std::function<void()>& continuation) noexcept { continuation(); }
+
+}  // namespace
 
 void PendingStateBase::OnDone(std::function<void()> continuation) {
   {
@@ -14,11 +21,12 @@ void PendingStateBase::OnDone(std::function<void()> continuation) {
       return;
     }
   }
-  continuation();
+  Run(continuation);
 }
 
 bool PendingStateBase::WaitUntil(std::chrono::steady_clock::time_point deadline) const {
   std::unique_lock lock(mutex_);
+  if (!CheckMayBlock().ok()) return done_;
   return done_changed_.wait_until(lock, deadline, [this] { return done_; });
 }
 
@@ -61,7 +69,7 @@ void PendingStateBase::Announce() {
     // Under the lock: whoever waits may destroy this as soon as it sees that it is done.
     done_changed_.notify_all();
   }
-  if (continuation) continuation();
+  if (continuation) Run(continuation);
 }
 
 }  // namespace userclient::internal

@@ -27,6 +27,8 @@ v1::CallReport ToProto(const CallReport& report) {
   proto.set_duration_ns(report.duration.count());
   proto.set_end(static_cast<int32_t>(report.end));
   proto.set_code(static_cast<int32_t>(report.code));
+  proto.set_source(static_cast<int32_t>(report.source));
+  proto.set_age_ns(report.age.count());
   for (const AttemptReport& attempt : report.attempts) {
     v1::AttemptReport& to = *proto.add_attempts();
     to.set_reason(static_cast<int32_t>(attempt.reason));
@@ -46,7 +48,9 @@ CallReport FromProto(const v1::CallReport& proto) {
                        .budget = std::chrono::nanoseconds(proto.budget_ns()),
                        .duration = std::chrono::nanoseconds(proto.duration_ns()),
                        .end = static_cast<CallEnd>(proto.end()),
-                       .code = static_cast<absl::StatusCode>(proto.code())};
+                       .code = static_cast<absl::StatusCode>(proto.code()),
+                       .source = static_cast<AnswerSource>(proto.source()),
+                       .age = std::chrono::nanoseconds(proto.age_ns())};
   for (const v1::AttemptReport& from : proto.attempts()) {
     report.attempts.push_back({.reason = static_cast<AttemptReason>(from.reason()),
                                .peer = std::string(from.peer()),

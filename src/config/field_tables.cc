@@ -8,6 +8,8 @@ using enum FieldType;
 constexpr double kMostAttempts = 10;
 constexpr double kMostMessageBytes = 4294967295;  // a UInt32Value in the standard
 constexpr double kMostCalls = 2147483647;
+// What ConcurrencyLimiter can count, rounded to what a person would write.
+constexpr double kMostSeats = 1'000'000;
 constexpr double kMostProbes = 16383;  // the breaker counts them in 14 bits
 constexpr double kMostChannels = 64;
 constexpr double kHighestAdaptiveLimit = 100000;
@@ -86,7 +88,7 @@ constexpr FieldSpec kBulkheadFields[] = {
     {.key = "methods", .type = kObjectList, .required = true, .object = &kMethodNameSpec},
     {.key = "channels", .type = kInteger, .at_least = 1, .at_most = kMostChannels},
     {.key = "maxChannels", .type = kInteger, .at_least = 1, .at_most = kMostChannels},
-    {.key = "maxConcurrentCalls", .type = kInteger, .at_least = 1, .at_most = kMostCalls},
+    {.key = "maxConcurrentCalls", .type = kInteger, .at_least = 1, .at_most = kMostSeats},
     {.key = "adaptiveLimit", .type = kObject, .object = &kAdaptiveLimitSpec},
     {.key = "maxWait", .type = kDuration},
     {.key = "circuitBreaker", .type = kObject, .object = &kCircuitBreakerSpec},

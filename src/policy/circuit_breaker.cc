@@ -15,10 +15,7 @@ bool Reaches(int64_t part, int64_t calls, double ratio) {
 }  // namespace
 
 CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random)
-    : options_(options),
-      random_(std::move(random)),
-      word_(MakeWord(CircuitState::kClosed, 1, 0)),
-      window_(options.window) {}
+    : options_(options), random_(std::move(random)), word_(MakeWord(CircuitState::kClosed, 1, 0)), window_(options.window) {}
 
 CircuitBreaker::Admission CircuitBreaker::AcquireUnlessClosed(TimePoint now) {
   while (true) {
@@ -43,6 +40,7 @@ CircuitBreaker::Admission CircuitBreaker::AcquireUnlessClosed(TimePoint now) {
     const uint64_t epoch = EpochOf(word) + 1;
     word_.store(MakeWord(CircuitState::kHalfOpen, epoch, 1), std::memory_order_release);
     return {.permit = Permit(this, epoch),
+            .probe = true,
             .transition = CircuitTransition{.sequence = epoch,
                                             .from = CircuitState::kOpen,
                                             .to = CircuitState::kHalfOpen,
@@ -55,7 +53,7 @@ CircuitBreaker::Admission CircuitBreaker::AcquireProbe(Word word, TimePoint now)
     // First the time, then the word: a thread that sees this probe under way must not find it overdue.
     last_probe_.store(now, std::memory_order_relaxed);
     if (word_.compare_exchange_weak(word, word + kOneInFlight, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      return {.permit = Permit(this, EpochOf(word))};
+      return {.permit = Permit(this, EpochOf(word)), .probe = true};
     }
     if (StateOf(word) != CircuitState::kHalfOpen) return AcquireUnlessClosed(now);
   }

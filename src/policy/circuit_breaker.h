@@ -153,6 +153,9 @@ class CircuitBreaker::Permit {
 struct CircuitBreaker::Admission {
   /// Empty if the attempt must not be made.
   Permit permit{};
+  /// Half-open: this attempt is one of the few that show whether the service is back. It should fail fast rather than wait for a
+  /// connection, because it may hold the only permit.
+  bool probe = false;
   /// If refused while open: the breaker will try again after this time. Absent when nobody can tell: half-open it depends on the
   /// probes, forced open on whoever forced it.
   std::optional<Duration> retry_after{};

@@ -18,7 +18,7 @@ HedgeStep HedgePlan::Ended(int attempt, const AttemptEnd& end, TimePoint now) {
   if (finished_) return {};
   --under_way_;
   // "Do not come back" is a failure for the throttle whatever the status (A6, "Throttling Retry Attempts and Hedged RPCs").
-  const bool refused_for_good = end.pushback.stop && end.ending == Ending::kPeer;
+  const bool refused_for_good = end.code != absl::StatusCode::kOk && end.pushback.stop && end.ending == Ending::kPeer;
   if (throttle_ != nullptr) throttle_->Record(refused_for_good ? Tokens::kWithdraw : end.judgement.tokens);
 
   if (end.code == absl::StatusCode::kOk) return Finish(attempt, CallEnd::kSucceeded);
@@ -45,12 +45,12 @@ HedgeStep HedgePlan::Ended(int attempt, const AttemptEnd& end, TimePoint now) {
   return Continue(now);
 }
 
-HedgeStep HedgePlan::Refused(int attempt, TimePoint now) {
+HedgeStep HedgePlan::Refused(int attempt, TimePoint now, CallEnd why) {
   if (finished_) return {};
   --under_way_;
   --sent_;
   // Nothing is left that could still answer, and what refused this attempt would refuse the next one too.
-  if (under_way_ == 0) return Finish(last_failure_.value_or(attempt), CallEnd::kRejected);
+  if (under_way_ == 0) return last_failure_ ? Finish(*last_failure_, why) : Finish(attempt, CallEnd::kRejected);
   next_.reset();
   // Without a delay there is no time that would be a better one, short of an attempt that fails.
   if (delay_.value_or(Duration::zero()) > Duration::zero()) next_ = now + *delay_;

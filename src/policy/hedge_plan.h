@@ -51,8 +51,8 @@ class HedgePlan {
 
   /// An attempt was refused here before anything was sent (its breaker is open, its compartment too full for hedging). It does
   /// not count as an attempt; the next one is due after a hedging delay as if it had been sent. If it was the only one, the call
-  /// ends with the refusal.
-  HedgeStep Refused(int attempt, TimePoint now);
+  /// ends with the refusal; if others have failed before, with the last of them, because of `why`.
+  HedgeStep Refused(int attempt, TimePoint now, CallEnd why);
 
   /// Attempts that were sent, ended or not.
   int attempts() const { return sent_; }

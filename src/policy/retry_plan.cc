@@ -13,11 +13,12 @@ NextStep End(CallEnd end) { return {.end = end}; }
 NextStep RetryPlan::Next(const AttemptEnd& attempt, TimePoint now, TimePoint deadline, double random) {
   ++attempts_;
   // "Do not come back" is a failure for the throttle whatever the status (A6, "Throttling Retry Attempts and Hedged RPCs").
-  const bool refused_for_good = attempt.pushback.stop && attempt.ending == Ending::kPeer;
+  const bool failed = attempt.code != absl::StatusCode::kOk;
+  const bool refused_for_good = failed && attempt.pushback.stop && attempt.ending == Ending::kPeer;
   const Tokens tokens = refused_for_good ? Tokens::kWithdraw : attempt.judgement.tokens;
   if (throttle_ != nullptr) throttle_->Record(tokens);
 
-  if (attempt.code == absl::StatusCode::kOk) return End(CallEnd::kSucceeded);
+  if (!failed) return End(CallEnd::kSucceeded);
   switch (attempt.ending) {
     case Ending::kCallerCancelled:
       return End(CallEnd::kCancelled);

@@ -19,7 +19,8 @@ enum class Ending {
   kAttemptTimeout,
   /// The method's own timeout ran out.
   kCallTimeout,
-  /// The caller left less time than the method is given, and that ran out.
+  /// The attempt had less time than it is given by the config, because the caller left less or earlier attempts took it; and that
+  /// ran out.
   kCallerDeadline,
   /// The caller cancelled.
   kCallerCancelled,

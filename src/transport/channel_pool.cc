@@ -183,14 +183,20 @@ void ChannelPool::AddToUse(PoolMember* member) {
   size_.store(index + 1, std::memory_order_release);
 }
 
-bool ChannelPool::WaitReady(TimePoint deadline, std::stop_token stop) {
+std::vector<std::shared_ptr<grpc::Channel>> ChannelPool::InUse() {
   std::vector<std::shared_ptr<grpc::Channel>> channels;
-  {
-    absl::MutexLock lock(&chores_);
-    for (int i = 0; i < size(); ++i) channels.push_back(slots_[i].load(std::memory_order_relaxed)->channel().channel);
-  }
-  for (const auto& channel : channels) channel->GetState(/*try_to_connect=*/true);
-  for (const auto& channel : channels) {
+  absl::MutexLock lock(&chores_);
+  for (int i = 0; i < size(); ++i) channels.push_back(slots_[i].load(std::memory_order_relaxed)->channel().channel);
+  return channels;
+}
+
+void ChannelPool::Connect() {
+  for (const auto& channel : InUse()) channel->GetState(/*try_to_connect=*/true);
+}
+
+bool ChannelPool::WaitReady(TimePoint deadline, std::stop_token stop) {
+  Connect();
+  for (const auto& channel : InUse()) {
     grpc_connectivity_state state;
     while ((state = channel->GetState(/*try_to_connect=*/true)) != GRPC_CHANNEL_READY) {
       const TimePoint now = Clock::now();

@@ -60,6 +60,9 @@ class ChannelPool {
   /// the pool is shut down: false. The latter two are noticed within 50 ms.
   bool WaitReady(TimePoint deadline, std::stop_token stop = {});
 
+  /// Tells every channel to connect. *Never blocks.*
+  void Connect();
+
   /// No growth any more, and nobody waits for readiness. Channels can still be taken.
   void Shutdown();
 
@@ -76,6 +79,7 @@ class ChannelPool {
 
   ChannelPool(const ChannelSpec& spec, StubFactory make_stub);
 
+  std::vector<std::shared_ptr<grpc::Channel>> InUse();
   PoolMember* LeastBusy();
   int CallsInUse() const;
 

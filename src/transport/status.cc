@@ -6,11 +6,12 @@
 
 namespace userclient::internal {
 
+grpc::Status NoMessage() { return {grpc::StatusCode::UNIMPLEMENTED, "No message returned for unary request"}; }
+
 absl::Status ToAbslStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  // What the generated stub makes of an answer whose bytes are no such message, or of an OK without one. No server said that.
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED &&
-      status.error_message() == "No message returned for unary request") {
+  // No server said that.
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message() == NoMessage().error_message()) {
     return absl::InternalError("the server answered OK, but with bytes that are not the response message of this method");
   }
   absl::Status converted(static_cast<absl::StatusCode>(status.error_code()), status.error_message());

@@ -7,10 +7,13 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "src/config/default_service_config.h"
+#include "tests/benchmark/async_subject.h"
 #include "tests/benchmark/blocking_subject.h"
 #include "user/v1/user_service.grpc.pb.h"
 #include "userclient/user_client.h"
@@ -22,11 +25,10 @@ using user::v1::GetUserRequest;
 using user::v1::GetUserResponse;
 using user::v1::UserService;
 
-/// As the built-in service config has them for GetUser.
+using SubjectOr = absl::StatusOr<std::unique_ptr<Subject>>;
+
+/// As the built-in service config has it for GetUser.
 constexpr auto kTimeout = std::chrono::seconds(5);
-constexpr char kRetryPolicy[] =
-    R"("retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
-    "perAttemptRecvTimeout": "1s", "retryableStatusCodes": ["UNAVAILABLE", "DEADLINE_EXCEEDED"]})";
 
 /// A user that `user_server --seed-users` makes.
 GetUserRequest Request() {
@@ -35,54 +37,114 @@ GetUserRequest Request() {
   return request;
 }
 
-std::unique_ptr<Subject> MakeStubSubject(const std::string& target, const grpc::ChannelArguments& arguments) {
-  const std::shared_ptr<UserService::Stub> stub =
-      UserService::NewStub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
-  return std::make_unique<BlockingSubject>([stub, request = Request()] {
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+/// Channel arguments as no program without the SDK has to know them.
+grpc::ChannelArguments Default() { return {}; }
+
+grpc::ChannelArguments WithoutRetryFilter() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  return arguments;
+}
+
+std::shared_ptr<UserService::Stub> MakeStub(const std::string& target, const grpc::ChannelArguments& arguments) {
+  return UserService::NewStub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+}
+
+SubjectOr MakeBlockingStub(const std::string& target, const grpc::ChannelArguments& arguments) {
+  return std::make_unique<BlockingSubject>([stub = MakeStub(target, arguments), request = Request()] {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kTimeout);
     GetUserResponse response;
-    const grpc::Status status = stub->GetUser(&context, request, &response);
-    if (status.ok()) return absl::OkStatus();
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+    return ToStatus(stub->GetUser(&context, request, &response));
   });
 }
 
-/// gRPC's stub on a channel without gRPC's retry filter.
-std::unique_ptr<Subject> MakeLightStubSubject(const std::string& target) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  return MakeStubSubject(target, arguments);
+SubjectOr MakeCallbackStub(const std::string& target, const grpc::ChannelArguments& arguments) {
+  /// What has to outlive the function that starts a call.
+  struct Call {
+    grpc::ClientContext context{};
+    GetUserRequest request{};
+    GetUserResponse response{};
+    AsyncSubject::Caller* caller = nullptr;
+  };
+  return std::make_unique<AsyncSubject>([stub = MakeStub(target, arguments), request = Request()](AsyncSubject::Caller& caller) {
+    auto* const call = new Call{.request = request, .caller = &caller};
+    call->context.set_deadline(std::chrono::system_clock::now() + kTimeout);
+    stub->async()->GetUser(&call->context, &call->request, &call->response, [call](const grpc::Status& status) {
+      const std::unique_ptr<Call> ended(call);
+      ended->caller->OnDone(ToStatus(status));
+    });
+  });
 }
 
-absl::StatusOr<std::unique_ptr<Subject>> MakeClientSubject(const std::string& target, std::optional<std::string> service_config) {
-  absl::StatusOr<UserClient> client = UserClient::Create(
+absl::StatusOr<UserClient> MakeClient(const std::string& target, std::optional<std::string> service_config) {
+  return UserClient::Create(
       {.target = target, .credentials = Credentials::Insecure(), .service_config_json = std::move(service_config)});
+}
+
+SubjectOr MakeBlockingClient(const std::string& target, std::optional<std::string> service_config) {
+  absl::StatusOr<UserClient> client = MakeClient(target, std::move(service_config));
   if (!client.ok()) return client.status();
   return std::make_unique<BlockingSubject>(
       [client = *std::move(client), request = Request()] { return client.GetUser(request).status(); });
 }
 
-std::string ServiceConfigWith(std::string_view policy, int channels) {
-  constexpr char kGetUser[] = R"({"service": "user.v1.UserService", "method": "GetUser"})";
-  return absl::StrCat(R"({"methodConfig": [{"name": [)", kGetUser, R"(], "timeout": "5s")", policy.empty() ? "" : ", ",
-                      std::string(policy), R"(}], "userclient": {"bulkheads": [{"name": "reads", "methods": [)", kGetUser,
-                      R"(], "channels": )", channels, "}]}}");
+SubjectOr MakeCallbackClient(const std::string& target, std::optional<std::string> service_config) {
+  absl::StatusOr<UserClient> client = MakeClient(target, std::move(service_config));
+  if (!client.ok()) return client.status();
+  return std::make_unique<AsyncSubject>([client = *std::move(client), request = Request()](AsyncSubject::Caller& caller) {
+    client.GetUserAsync(request).Then([&caller](const absl::StatusOr<GetUserResponse>& user) { caller.OnDone(user.status()); });
+  });
 }
+
+constexpr auto kBuiltIn = std::nullopt;
+
+/// The built-in service config with this many connections for reads, never more.
+std::string BuiltInWith(int channels) {
+  auto config = nlohmann::json::parse(internal::kDefaultServiceConfig);
+  for (auto& bulkhead : config.at("userclient").at("bulkheads")) {
+    bulkhead["channels"] = channels;
+    bulkhead["maxChannels"] = channels;
+  }
+  return config.dump();
+}
+
+/// The same without retryPolicy.
+std::string WithoutRetries() {
+  auto config = nlohmann::json::parse(BuiltInWith(1));
+  for (auto& method : config.at("methodConfig")) method.erase("retryPolicy");
+  return config.dump();
+}
+
+struct NamedSubject {
+  std::string_view name;
+  SubjectOr (*make)(const std::string& target);
+};
+
+constexpr NamedSubject kSubjects[] = {
+    {"raw", [](auto& target) { return MakeBlockingStub(target, Default()); }},
+    {"raw-light", [](auto& target) { return MakeBlockingStub(target, WithoutRetryFilter()); }},
+    {"sdk", [](auto& target) { return MakeBlockingClient(target, BuiltInWith(1)); }},
+    {"sdk-no-retries", [](auto& target) { return MakeBlockingClient(target, WithoutRetries()); }},
+    {"sdk-2-channels", [](auto& target) { return MakeBlockingClient(target, BuiltInWith(2)); }},
+    {"sdk-pool", [](auto& target) { return MakeBlockingClient(target, kBuiltIn); }},
+    {"raw-callback", [](auto& target) { return MakeCallbackStub(target, Default()); }},
+    {"raw-callback-light", [](auto& target) { return MakeCallbackStub(target, WithoutRetryFilter()); }},
+    {"sdk-callback", [](auto& target) { return MakeCallbackClient(target, BuiltInWith(1)); }},
+    {"sdk-callback-pool", [](auto& target) { return MakeCallbackClient(target, kBuiltIn); }},
+};
 
 }  // namespace
 
-const std::vector<std::string_view>& SubjectNames() {
-  static const auto& names = *new std::vector<std::string_view>{"raw", "raw-light", "sdk", "sdk-no-retries", "sdk-2-channels"};
-  return names;
-}
-
 absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const std::string& target) {
-  if (name == "raw") return MakeStubSubject(target, {});
-  if (name == "raw-light") return MakeLightStubSubject(target);
-  if (name == "sdk") return MakeClientSubject(target, std::nullopt);
-  if (name == "sdk-no-retries") return MakeClientSubject(target, ServiceConfigWith("", 1));
-  if (name == "sdk-2-channels") return MakeClientSubject(target, ServiceConfigWith(kRetryPolicy, 2));
+  for (const NamedSubject& subject : kSubjects) {
+    if (subject.name == name) return subject.make(target);
+  }
   return absl::InvalidArgumentError(absl::StrCat("there is no subject \"", std::string(name), "\""));
 }
 

@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,29 +22,38 @@ class ClosedLoop {
   virtual absl::Status Stop() = 0;
 };
 
-/// One way of calling GetUser whose speed is measured, on a connection of its own: gRPC's generated stub, or the SDK with some
+/// One way of calling GetUser whose speed is measured, on connections of its own: gRPC's generated stub, or the SDK with some
 /// service config.
 class Subject {
  public:
   virtual ~Subject() = default;
 
-  /// Makes so many calls one after the other. *Errors:* the first call that failed.
+  /// Makes so many calls and waits for them; how many at once is the subject's choice. *Errors:* the first call that failed.
   virtual absl::Status Call(int64_t count) = 0;
 
   /// Returns when every one of the callers has had its first answers.
   virtual std::unique_ptr<ClosedLoop> Start(int callers) = 0;
 };
 
-/// The subjects there are. The first is gRPC's stub as a program without the SDK would use it; the others are compared with it.
+/// Makes a subject by its name. Blocking, each caller a thread:
 ///
-///   raw              generated stub, one channel with gRPC's own defaults, a deadline for each call
-///   raw-light        the same without gRPC's retry filter: what the stub costs on a channel like that of `sdk`
-///   sdk              UserClient with the built-in service config; it retries itself, and so leaves gRPC's retry filter out
-///   sdk-no-retries   UserClient with a service config without retryPolicy, and so with gRPC's retry filter
-///   sdk-2-channels   as sdk, with two connections
-const std::vector<std::string_view>& SubjectNames();
-
-/// *Errors:* INVALID_ARGUMENT for a name that is not among SubjectNames().
+///   raw                 generated stub, one channel with gRPC's own defaults, a deadline for each call: as a program without the
+///                       SDK would use it
+///   raw-light           the same without gRPC's retry filter: what the stub costs on a channel like that of `sdk`
+///   sdk                 UserClient with the built-in policies (retries, breaker, limit) on one connection, as the stub has it;
+///                       it retries itself, and so leaves gRPC's retry filter out
+///   sdk-no-retries      as sdk without retryPolicy, and so with gRPC's retry filter
+///   sdk-2-channels      as sdk with two connections
+///   sdk-pool            UserClient with the built-in config as it is: a pool of connections that grows
+///
+/// Called back, no thread waits:
+///
+///   raw-callback        as raw, by the stub's async() with a function
+///   raw-callback-light  as raw-light, likewise
+///   sdk-callback        as sdk, by GetUserAsync and Then
+///   sdk-callback-pool   as sdk-pool, likewise
+///
+/// *Errors:* INVALID_ARGUMENT for any other name.
 absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const std::string& target);
 
 }  // namespace userclient::benchmark

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/scripted_service.h"
 #include "tests/support/test_client.h"
 #include "userclient/testing/flaky_user_server.h"
 
@@ -295,6 +296,19 @@ TEST_F(AsyncCallTest, CreateUserAndListUsersHaveTheSameFaces) {
 
   ASSERT_TRUE(created.ok()) << created.status();
   EXPECT_EQ(users->total_count(), 4);
+}
+
+TEST(AsyncCallWithoutAnyOtherClientTest, TheClientMayEndOnTheThreadThatBringsTheAnswer) {
+  // A server without callbacks: the client is the only one for whom gRPC keeps its threads.
+  const ScriptedService server(
+      [](grpc::ServerContext&, const user::v1::GetUserRequest&, GetUserResponse&) { return grpc::Status::OK; });
+
+  for (int i = 0; i < 200; ++i) {
+    std::optional<UserClient> client(ConnectTo(server.address(), NoRetryConfig()));
+    PendingCall<GetUserResponse> pending = client->GetUserAsync(AskFor("u-1"));
+    client.reset();
+    EXPECT_EQ(std::move(pending).Get().status(), absl::OkStatus());
+  }
 }
 
 }  // namespace

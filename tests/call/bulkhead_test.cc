@@ -94,6 +94,21 @@ TEST_P(BulkheadTest, ACallMayWaitForASeat) {
   EXPECT_EQ(GetUser(), absl::OkStatus());
 }
 
+TEST_P(BulkheadTest, WhatIsWaitedForASeatIsNotTheServersTime) {
+  server_->Script("GetUser", {Delay(200ms), Ok()});
+  Connect(R"("maxConcurrentCalls": 1, "maxWait": "20s")",
+          RetryPolicyJson({.codes = R"("DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "10s")"}));
+  const auto occupant = Occupy();
+  CallReport report;
+
+  EXPECT_EQ(GetUser({.report = &report}), absl::OkStatus());
+
+  ASSERT_EQ(report.attempts.size(), 1u);
+  EXPECT_GT(report.attempts[0].started, 0ms);
+  EXPECT_LT(report.attempts[0].duration, report.duration);
+  EXPECT_GT(*server_->ReceivedAttempts("GetUser")[1].time_left, 9900ms) << "the attempt has all of its time";
+}
+
 TEST_P(BulkheadTest, ButNotLongerThanItIsAllowed) {
   server_->Script("GetUser", {Hang()});
   Connect(R"("maxConcurrentCalls": 1, "maxWait": "0.03s")");

@@ -33,10 +33,8 @@ class FaultClient {
 
  private:
   ServiceClient<FaultService> service_;
-  UnaryMethod<Stub, SetFaultsRequest, SetFaultsResponse> set_faults_ =
-      service_.Unary("SetFaults", &Stub::SetFaults, &Stub::async_interface::SetFaults);
-  UnaryMethod<Stub, GetCountersRequest, GetCountersResponse> get_counters_ =
-      service_.Unary("GetCounters", &Stub::GetCounters, &Stub::async_interface::GetCounters);
+  UnaryMethod<Stub, SetFaultsRequest, SetFaultsResponse> set_faults_ = service_.Unary("SetFaults", &Stub::SetFaults);
+  UnaryMethod<Stub, GetCountersRequest, GetCountersResponse> get_counters_ = service_.Unary("GetCounters", &Stub::GetCounters);
 };
 
 class ServiceClientTest : public ::testing::Test {

@@ -99,6 +99,23 @@ TEST_F(StatusFidelityTest, TakesBytesThatAreNoMessageForAnErrorOfTheServers) {
   EXPECT_THAT(std::string(user.status().message()), ::testing::HasSubstr("not the response message"));
 }
 
+TEST_F(StatusFidelityTest, TakesThemForAnErrorInTheAsyncFaceToo) {
+  server_->Script("GetUser", {Garbage()});
+
+  const auto user = client_->GetUserAsync(AskFor("u-1")).Get();
+
+  EXPECT_EQ(user.status().code(), StatusCode::kInternal);
+  EXPECT_THAT(std::string(user.status().message()), ::testing::HasSubstr("not the response message"));
+}
+
+TEST_F(StatusFidelityTest, TakesThemForAnErrorOfAHedgedCallToo) {
+  server_->Script("GetUser", {Garbage()});
+  const UserClient hedged = ConnectTo(server_->address(), R"({"methodConfig": [{"name": [{"service": "user.v1.UserService",
+      "method": "GetUser"}], "timeout": "30s", "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "10s"}}]})");
+
+  EXPECT_EQ(hedged.GetUser(AskFor("u-1")).status().code(), StatusCode::kInternal);
+}
+
 TEST_F(StatusFidelityTest, TellsAHandlerThatThrew) {
   server_->Script("GetUser", {Throw()});
 

@@ -262,7 +262,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "userclient.bulkheads[0]: has both maxConcurrentCalls and adaptiveLimit; keep one"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": 0)"), "userclient.bulkheads[0].maxConcurrentCalls: must be at least 1"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": 2147483648)"),
-                "userclient.bulkheads[0].maxConcurrentCalls: must be at most 2147483647"},
+                "userclient.bulkheads[0].maxConcurrentCalls: must be at most 1000000"},
         Refusal{Bulkhead(R"("maxWait": "0s")"),
                 "userclient.bulkheads[0].maxWait: means nothing without a limit; set maxConcurrentCalls or adaptiveLimit too"},
         Refusal{Bulkhead(R"("maxConcurrentCalls": "9", "maxWait": "1s")"),

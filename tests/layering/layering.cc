@@ -221,9 +221,9 @@ const std::vector<Exception>& Exceptions() {
   static const std::vector<Exception> kExceptions = {
       // It wraps generated stubs, and is included only by those who do.
       {"include/userclient/service_client.h", "grpcpp/client_context.h"},
+      {"include/userclient/service_client.h", "grpcpp/generic/generic_stub.h"},
+      {"include/userclient/service_client.h", "grpcpp/support/stub_options.h"},
       {"include/userclient/service_client.h", "grpcpp/support/status.h"},
-      // gRPC tells its threads from others by nothing but their names.
-      {"src/call/callback_thread.cc", "pthread.h"},
   };
   return kExceptions;
 }

@@ -296,14 +296,14 @@ TEST_F(HedgePlanTest, ACommittedAttemptEndsTheCall) {
 }
 
 TEST_F(HedgePlanTest, ARefusedFirstAttemptEndsTheCall) {
-  EXPECT_THAT(plan_.Refused(0, kNow), Ends(0, CallEnd::kRejected));
+  EXPECT_THAT(plan_.Refused(0, kNow, CallEnd::kCircuitOpen), Ends(0, CallEnd::kRejected));
   EXPECT_EQ(plan_.attempts(), 0);
 }
 
 TEST_F(HedgePlanTest, ARefusedHedgeIsAsIfItWereNotDueYet) {
   plan_.Timer(kNow + 100ms);
 
-  EXPECT_THAT(plan_.Refused(1, kNow + 100ms), Waits(kNow + 200ms));
+  EXPECT_THAT(plan_.Refused(1, kNow + 100ms, CallEnd::kCircuitOpen), Waits(kNow + 200ms));
   EXPECT_EQ(plan_.attempts(), 1);
   EXPECT_THAT(plan_.Timer(kNow + 200ms), Sends(1, kNow + 300ms));
   EXPECT_THAT(plan_.Timer(kNow + 300ms), Sends(1, std::nullopt));
@@ -312,14 +312,14 @@ TEST_F(HedgePlanTest, ARefusedHedgeIsAsIfItWereNotDueYet) {
 
 TEST_F(HedgePlanTest, ARefusedHedgeNeverFailsTheCall) {
   plan_.Timer(kNow + 100ms);
-  plan_.Refused(1, kNow + 100ms);
+  plan_.Refused(1, kNow + 100ms, CallEnd::kCircuitOpen);
 
   EXPECT_THAT(Ok(0, kNow + 150ms), Ends(0, CallEnd::kSucceeded));
 }
 
 TEST_F(HedgePlanTest, ARefusedHedgeMovesNoToken) {
   plan_.Timer(kNow + 100ms);
-  plan_.Refused(1, kNow + 100ms);
+  plan_.Refused(1, kNow + 100ms, CallEnd::kCircuitOpen);
 
   EXPECT_EQ(throttle_.tokens(), 10);
 }
@@ -327,14 +327,14 @@ TEST_F(HedgePlanTest, ARefusedHedgeMovesNoToken) {
 TEST_F(HedgePlanTest, IfTheNextIsRefusedTheCallEndsWithTheFailureThatCameFirst) {
   NonFatal(0, kNow + 10ms);
 
-  EXPECT_THAT(plan_.Refused(1, kNow + 10ms), Ends(0, CallEnd::kRejected));
+  EXPECT_THAT(plan_.Refused(1, kNow + 10ms, CallEnd::kCircuitOpen), Ends(0, CallEnd::kCircuitOpen));
 }
 
 TEST_F(HedgePlanTest, WithoutADelayARefusedHedgeIsNotTriedOverAndOver) {
   HedgePlan plan(policy_, Duration::zero(), nullptr, kFarDeadline);
   plan.Start(kNow);
-  EXPECT_THAT(plan.Refused(1, kNow), WaitsForTheOthers());
-  EXPECT_THAT(plan.Refused(2, kNow), WaitsForTheOthers());
+  EXPECT_THAT(plan.Refused(1, kNow, CallEnd::kCircuitOpen), WaitsForTheOthers());
+  EXPECT_THAT(plan.Refused(2, kNow, CallEnd::kCircuitOpen), WaitsForTheOthers());
 
   EXPECT_THAT(plan.Ended(0, End(StatusCode::kUnavailable), kNow + 10ms), Sends(2, std::nullopt));
 }
@@ -342,10 +342,10 @@ TEST_F(HedgePlanTest, WithoutADelayARefusedHedgeIsNotTriedOverAndOver) {
 TEST_F(HedgePlanTest, IfAllAreRefusedTheCallIsRejected) {
   HedgePlan plan(policy_, Duration::zero(), nullptr, kFarDeadline);
   plan.Start(kNow);
-  plan.Refused(0, kNow);
-  plan.Refused(1, kNow);
+  plan.Refused(0, kNow, CallEnd::kCircuitOpen);
+  plan.Refused(1, kNow, CallEnd::kCircuitOpen);
 
-  EXPECT_THAT(plan.Refused(2, kNow), Ends(2, CallEnd::kRejected));
+  EXPECT_THAT(plan.Refused(2, kNow, CallEnd::kCircuitOpen), Ends(2, CallEnd::kRejected));
 }
 
 TEST(HedgingDelayTest, FollowsThePercentileWithinItsBounds) {
@@ -390,7 +390,7 @@ class RandomCall {
   }
 
   void Refuse(int attempt) {
-    Follow(plan_.Refused(attempt, now_));
+    Follow(plan_.Refused(attempt, now_, CallEnd::kCircuitOpen));
     ASSERT_EQ(winner_.has_value(), under_way_.empty());
     if (!winner_) return;
     // A failure that a server gave says more than a refusal.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -53,15 +54,15 @@ class PendingState final : public PendingStateBase {
  public:
   /// At most once.
   void Set(absl::StatusOr<Response> answer) {
-    answer_ = std::move(answer);
+    answer_.emplace(std::move(answer));
     Announce();
   }
 
   /// After it is done; at most once.
-  absl::StatusOr<Response> Take() { return std::move(answer_); }
+  absl::StatusOr<Response> Take() { return *std::move(answer_); }
 
  private:
-  absl::StatusOr<Response> answer_ = absl::InternalError("not answered yet");
+  std::optional<absl::StatusOr<Response>> answer_;
 };
 
 }  // namespace userclient::internal

@@ -1,0 +1,161 @@
+// What the guards are worth, in numbers: isolation of compartments, the price of an open circuit, what hedging does to the
+// slowest calls. Real servers in this process, loopback. Prints a table; asserts nothing, because a shared machine proves nothing
+// by time.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "userclient/testing/flaky_user_server.h"
+#include "userclient/user_client.h"
+
+namespace userclient::benchmark {
+namespace {
+
+using std::chrono::nanoseconds;
+using testing::FlakyUserServer;
+using namespace std::chrono_literals;
+
+template <class T>
+T OrDie(absl::StatusOr<T> value) {
+  if (value.ok()) return *std::move(value);
+  absl::FPrintF(stderr, "resilience_benchmark: %s\n", value.status().ToString());
+  std::exit(1);
+}
+
+user::v1::GetUserRequest AskForUser() {
+  user::v1::GetUserRequest request;
+  request.set_user_id("u-1");
+  return request;
+}
+
+UserClient Connect(const std::string& target, const std::string& config) {
+  return OrDie(UserClient::Create({.target = target, .credentials = Credentials::Insecure(), .service_config_json = config}));
+}
+
+struct Latencies {
+  std::vector<nanoseconds> sorted;
+  int failed = 0;
+
+  double Milliseconds(double share) const {
+    if (sorted.empty()) return 0;
+    const auto at = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1));
+    return std::chrono::duration<double, std::milli>(sorted[at]).count();
+  }
+};
+
+/// So many calls by so many threads.
+Latencies Measure(const UserClient& client, int threads, int calls_per_thread) {
+  std::vector<Latencies> parts(static_cast<size_t>(threads));
+  {
+    std::vector<std::jthread> callers;
+    for (Latencies& part : parts) {
+      callers.emplace_back([&client, &part, calls_per_thread] {
+        for (int i = 0; i < calls_per_thread; ++i) {
+          const auto begin = std::chrono::steady_clock::now();
+          if (!client.GetUser(AskForUser()).ok()) ++part.failed;
+          part.sorted.push_back(std::chrono::steady_clock::now() - begin);
+        }
+      });
+    }
+  }
+  Latencies all;
+  for (Latencies& part : parts) {
+    all.sorted.insert(all.sorted.end(), part.sorted.begin(), part.sorted.end());
+    all.failed += part.failed;
+  }
+  std::sort(all.sorted.begin(), all.sorted.end());
+  return all;
+}
+
+void PrintLatencies(const std::string& what, const Latencies& latencies, const std::string& more = {}) {
+  absl::PrintF("    %-44s p50 %8.2f ms   p99 %8.2f ms   failed %d%s\n", what, latencies.Milliseconds(0.5),
+               latencies.Milliseconds(0.99), latencies.failed, more);
+}
+
+/// Reads and writes in compartments of their own; every write hangs.
+void Isolation() {
+  FlakyUserServer server = OrDie(FlakyUserServer::Start({.seed_users = 1}));
+  const UserClient client =
+      Connect(server.address(), R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "60s"}],
+      "userclient": {"bulkheads": [
+        {"name": "reads", "methods": [{"service": "user.v1.UserService", "method": "GetUser"}]},
+        {"name": "writes", "methods": [{"service": "user.v1.UserService", "method": "CreateUser"}], "maxConcurrentCalls": 100}]}})");
+  absl::PrintF("\nisolation: 8 threads read, while 100 writes hang in their compartment\n");
+  Measure(client, 8, 200);
+  PrintLatencies("reads alone", Measure(client, 8, 1000));
+
+  server.ScriptRepeatedly("CreateUser", {testing::Hang()});
+  std::vector<PendingCall<user::v1::CreateUserResponse>> stuck;
+  for (int i = 0; i < 100; ++i) {
+    user::v1::CreateUserRequest request;
+    request.set_email(absl::StrCat("user", i, "@example.com"));
+    stuck.push_back(client.CreateUserAsync(request));
+  }
+  server.AwaitAttempts("CreateUser", 100);
+  PrintLatencies("reads beside 100 hung writes", Measure(client, 8, 1000));
+  for (const auto& call : stuck) call.Cancel();
+}
+
+/// A service that is dead, and a breaker that knows.
+void OpenCircuit() {
+  const UserClient client =
+      Connect("127.0.0.1:1", R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "1s"}],
+      "userclient": {"bulkheads": [{"name": "reads", "methods": [{"service": "user.v1.UserService"}],
+        "circuitBreaker": {"minimumCalls": 2, "openDuration": "1000s", "maxOpenDuration": "1000s"}}]}})");
+  while (RejectionOf(client.GetUser(AskForUser()).status()) != Rejection::kCircuitOpen) {
+  }
+  constexpr int kCalls = 200'000;
+  const user::v1::GetUserRequest request = AskForUser();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kCalls; ++i) static_cast<void>(client.GetUser(request));
+  const double microseconds = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  absl::PrintF("\nan open circuit: a refused call costs its caller %.2f us (bar: under 5), error, report and all\n",
+               microseconds / kCalls);
+}
+
+/// Five servers, one of them a hundred times slower.
+void Hedging() {
+  std::vector<FlakyUserServer> servers;
+  std::string target = "ipv4:";
+  for (int i = 0; i < 5; ++i) {
+    servers.push_back(OrDie(FlakyUserServer::Start({.seed_users = 1})));
+    servers.back().ScriptRepeatedly("GetUser", {testing::Delay(i == 0 ? 500ms : 5ms)});
+    absl::StrAppend(&target, i == 0 ? "" : ",", servers.back().address());
+  }
+  const auto attempts = [&] {
+    int64_t sum = 0;
+    for (const FlakyUserServer& server : servers) sum += server.attempts("GetUser");
+    return sum;
+  };
+  const auto run = [&](const std::string& what, const std::string& config) {
+    const UserClient client = Connect(target, config);
+    Measure(client, 16, 50);
+    const int64_t before = attempts();
+    const Latencies latencies = Measure(client, 16, 200);
+    const auto calls = static_cast<double>(latencies.sorted.size());
+    PrintLatencies(what, latencies, absl::StrFormat("   attempts/call %.3f", static_cast<double>(attempts() - before) / calls));
+  };
+  absl::PrintF("\nhedging: five servers, one of them 100 times slower (500 ms), 16 threads\n");
+  run("no hedging", R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "10s"}]})");
+  run("hedged after 25 ms",
+      R"({"methodConfig": [{"name": [{"service": "user.v1.UserService", "method": "GetUser"}], "timeout": "10s",
+      "hedgingPolicy": {"maxAttempts": 3, "hedgingDelay": "0.025s", "nonFatalStatusCodes": ["UNAVAILABLE"]}}]})");
+}
+
+}  // namespace
+}  // namespace userclient::benchmark
+
+int main() {
+  userclient::benchmark::Isolation();
+  userclient::benchmark::OpenCircuit();
+  userclient::benchmark::Hedging();
+}
