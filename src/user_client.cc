@@ -57,7 +57,7 @@ class UserClient::Impl {
   const int check_health_ = service_.core()->AddMethod("grpc.health.v1.Health", "Check");
 };
 
-absl::StatusOr<UserClient> UserClient::Create(ClientOptions options) {
+absl::StatusOr<UserClient> UserClient::Create(const ClientOptions& options) {
   auto service = ServiceClient<UserService>::Create(options);
   if (!service.ok()) return service.status();
   return UserClient(std::make_shared<const Impl>(*std::move(service)));

@@ -32,10 +32,10 @@ struct ResponseMetadata {
 ///   client->GetUser(request, {.timeout = 200ms});
 ///   client->GetUser(request, {.parent = &server_context, .report = &report});
 ///
-/// What a pointer names must live until the call has returned.
+/// What a pointer names must live until the call has its answer: for the Async forms that is until it is continued.
 struct CallOptions {
-  /// For the whole call, over all attempts and waits. More than 0. Absent: the method's `timeout` in the service config, else
-  /// ClientOptions::default_timeout.
+  /// For the whole call, over all attempts and waits. Less than 1 ms is refused (Rejection::kDeadlineTooShort). Absent: the
+  /// method's `timeout` in the service config, else ClientOptions::default_timeout.
   std::optional<std::chrono::nanoseconds> timeout{};
 
   /// The inbound call on whose behalf this one is made (a grpc::ServerContext or grpc::CallbackServerContext). This call ends no

@@ -3,7 +3,8 @@
 /// What really happened during one call: every attempt, where it went, how long it took, why there was another one.
 ///
 ///   absl::StatusOr<user::v1::GetUserResponse> user = client->GetUser(request);
-///   if (!user.ok()) std::cerr << userclient::Explain(*userclient::ReportOf(user.status()));
+///   if (std::optional<userclient::CallReport> report = userclient::ReportOf(user.status())) std::cerr <<
+///   userclient::Explain(*report);
 ///
 /// A failed call carries its report in its status. To have the report of a call that succeeds, pass CallOptions::report.
 
@@ -24,7 +25,7 @@ enum class AttemptReason {
   kRetry = 2,
   /// After a failure for which the server itself said when to come back (`grpc-retry-pushback-ms`).
   kPushback = 3,
-  /// Beside an attempt that had not answered yet (hedging).
+  /// By a hedging policy: beside an attempt that had not answered yet, or at once after one that failed.
   kHedge = 4,
 };
 
@@ -46,7 +47,7 @@ enum class CallEnd {
   kCommitted = 8,
   /// The caller cancelled.
   kCancelled = 9,
-  /// Refused before the first attempt; see RejectionOf.
+  /// Refused before the first attempt; see RejectionOf, or the message of INVALID_ARGUMENT.
   kRejected = 10,
   /// The compartment's breaker opened, or its last seat was taken, before the next attempt could be made.
   kCircuitOpen = 11,

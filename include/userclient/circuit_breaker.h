@@ -67,7 +67,7 @@ struct CircuitTransition {
 };
 
 /// Told of every change of a breaker's state: which compartment, and what happened. Called on the thread whose call brought it
-/// about, with no lock held; must not block.
+/// about, with no lock held; must neither block nor throw.
 using CircuitListener = std::function<void(std::string_view compartment, const CircuitTransition& transition)>;
 
 }  // namespace userclient

@@ -21,7 +21,7 @@ enum class Rejection {
   kBulkheadFull = 1,
   /// UNAVAILABLE: the breaker of the method's compartment is open.
   kCircuitOpen = 2,
-  /// UNAVAILABLE: the client sends less because the server refuses too much.
+  /// UNAVAILABLE: the client sends less because the server refuses too much. No call is refused for this reason yet.
   kThrottled = 3,
   /// DEADLINE_EXCEEDED: less than a millisecond was left when the call began, so it could not have succeeded.
   kDeadlineTooShort = 4,

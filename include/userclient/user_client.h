@@ -15,6 +15,9 @@
 ///   call_options.h    what one call wants differently       call_report.h   what happened during a call
 ///   client_options.h  how to reach the service              rejection.h     whether the client itself refused
 ///   service_config.h  the policies, as a JSON file          error_details.h what the server said about an error
+///   credentials.h     how both sides prove who they are     pending_call.h  calls that no thread waits for
+///   fallback.h        what stands in for an answer          circuit_breaker.h  its states, and who is told of them
+///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
 
 #include <chrono>
 #include <memory>
@@ -37,15 +40,16 @@ enum class ServingStatus { kUnknown, kServing, kNotServing };
 
 /// A handle on connections and policies that all its copies share. Make one per process and service, and copy it where needed.
 ///
-/// *Thread-safe.* Every call blocks until it has an answer, its deadline passes, or it is cancelled; none blocks longer than
-/// that. *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT from the
-/// client itself means unusable CallOptions, and says which. RejectionOf(status) tells calls that the client refused.
+/// *Thread-safe.* A handle must live until the calls made through it have returned; threads that may outlive each other take
+/// copies. Every call but the Async ones blocks until it has an answer, its deadline passes, or it is cancelled, and no longer.
+/// *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT that names
+/// CallOptions comes from the client itself. RejectionOf(status) tells calls that the client refused.
 class UserClient {
  public:
   /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
   /// server: it may start later. *Errors:* INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED naming the option or the place in the
   /// file that is wrong.
-  static absl::StatusOr<UserClient> Create(ClientOptions options);
+  static absl::StatusOr<UserClient> Create(const ClientOptions& options);
 
   /// What Create would say about a service config: whether it can be used for user.v1.UserService.
   static absl::Status CheckConfig(const ServiceConfig& config);
@@ -86,7 +90,8 @@ class UserClient {
   bool WaitReady(std::chrono::nanoseconds timeout) const;
 
   /// Ends the client, for all its copies: refuses new calls (Rejection::kShutdown), waits for those under way, cancels what is
-  /// left after `timeout`, and returns. True: nothing had to be cancelled. Not from a callback of this client's.
+  /// left after `timeout`, and returns. True: nothing had to be cancelled. In a callback it cancels at once, does not wait, and
+  /// gives false.
   bool Shutdown(std::chrono::nanoseconds timeout) const;
 
  private:

@@ -49,7 +49,7 @@ class UserList {
   /// OK, or why the last page that was asked for could not be had.
   const absl::Status& status() const { return status_; }
 
-  /// How many users the server had when it sent the latest page; 0 before the first.
+  /// How many users the server had when it sent the latest page; 0 before the first and after a page that failed.
   int64_t total_count() const { return page_.total_count(); }
 
  private:
