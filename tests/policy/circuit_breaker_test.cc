@@ -579,7 +579,7 @@ std::optional<CircuitState> FollowTransitions(std::vector<CircuitTransition> tra
 class CircuitBreakerThreadTest : public ::testing::Test {
  protected:
   static constexpr int kThreads = 4;
-  static constexpr int kCalls = 20'000;
+  static constexpr int kCalls = 5'000;
 
   /// Runs a function on every thread: (number of the thread, number of the call).
   template <typename Function>

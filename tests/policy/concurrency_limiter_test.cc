@@ -350,7 +350,7 @@ TEST_F(ConcurrencyLimiterThreadTest, NeverMoreThanTheLimit) {
   ConcurrencyLimiter limiter(3, 0);
 
   RunThreads([&](int) {
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 4'000; ++i) {
       const Seat seat = limiter.TryAcquire();
       if (!seat) continue;
       Enter();
