@@ -1,11 +1,11 @@
 // userctl: calls user.v1.UserService from the command line. `userctl --help` tells how.
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>

@@ -24,7 +24,7 @@ bool IsPrintable(const grpc::string_ref& value) {
   return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-void VisitTrace(const grpc::ServerContextBase& parent, absl::FunctionRef<void(const char* key, std::string value)> visit) {
+void VisitTrace(const grpc::ServerContextBase& parent, absl::FunctionRef<void(const char* key, const std::string& value)> visit) {
   for (const char* header : kTraceHeaders) {
     const auto [first, last] = parent.client_metadata().equal_range(header);
     for (auto it = first; it != last; ++it) {
@@ -58,7 +58,7 @@ AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, i
     context_ = inherited_.get();
     // The caller's own goes out with the rest of the metadata, below.
     if (!HoldsTrace(options.metadata)) {
-      VisitTrace(*options.parent, [&](const char* key, std::string value) { context_->AddMetadata(key, value); });
+      VisitTrace(*options.parent, [&](const char* key, const std::string& value) { context_->AddMetadata(key, value); });
     }
   } else {
     context_ = &own_.emplace();

@@ -22,7 +22,6 @@ AdaptiveLimit::Outcome OutcomeOf(const Judgement& judgement, absl::StatusCode co
     case absl::StatusCode::kUnavailable:
       return AdaptiveLimit::Outcome::kDropped;
     case absl::StatusCode::kDeadlineExceeded:
-      return judgement.breaker == Verdict::kFailure ? AdaptiveLimit::Outcome::kDropped : AdaptiveLimit::Outcome::kIgnored;
     case absl::StatusCode::kCancelled:
       return judgement.breaker == Verdict::kFailure ? AdaptiveLimit::Outcome::kDropped : AdaptiveLimit::Outcome::kIgnored;
     default:

@@ -83,7 +83,8 @@ TEST_F(AsyncCallTest, CallsBackAtOnceWhenTheAnswerIsThere) {
   EXPECT_EQ(thread, std::this_thread::get_id());
 }
 
-/// A coroutine that runs by itself and tells its result through a promise.
+/// A coroutine that runs by itself and tells its result through a promise. The language chooses these names.
+// NOLINTBEGIN(readability-identifier-naming)
 struct Detached {
   struct promise_type {
     Detached get_return_object() { return {}; }
@@ -93,7 +94,9 @@ struct Detached {
     void unhandled_exception() { std::terminate(); }
   };
 };
+// NOLINTEND(readability-identifier-naming)
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine keeps what it is given
 Detached FetchTwo(UserClient client, std::promise<std::string>& both) {
   const Answer first = co_await client.GetUserAsync(AskFor("u-1"));
   const Answer second = co_await client.GetUserAsync(AskFor("u-2"));

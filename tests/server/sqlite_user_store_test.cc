@@ -1,10 +1,10 @@
 // What only a store in a file can do: outlive its process, and meet a file that is not its own.
 #include <fcntl.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>

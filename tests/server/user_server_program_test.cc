@@ -1,11 +1,11 @@
 // The program user_server as its users meet it: flags, output, signals, exit status.
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <memory>
 #include <optional>
