@@ -153,6 +153,7 @@ class ServiceClient {
   }
 
   /// Starts a call and returns. What `options` points to must live until the call has ended.
+  // NOLINTBEGIN(performance-unnecessary-value-param): it is moved on
   template <class Request, class Response>
   PendingCall<Response> Start(const UnaryMethod<Stub, Request, Response>& method, Request request, CallOptions options) const {
     auto state = std::make_shared<internal::PendingState<Response>>();
@@ -165,6 +166,7 @@ class ServiceClient {
     state->SetHandle(internal::AnswerAsync(core_, method.index, std::move(options), std::move(call)));
     return PendingCall<Response>(std::move(state));
   }
+  // NOLINTEND(performance-unnecessary-value-param)
 
   /// Connects every channel. True when all are ready, false when the time is over.
   bool WaitReady(std::chrono::nanoseconds timeout) const { return internal::WaitReady(*core_, timeout); }

@@ -20,7 +20,7 @@ constexpr char kServicePrefix[] = "user.v1.UserService/";
 // A field number of zero, which no message has.
 constexpr char kGarbage[] = "\x02\xff\xff\xff";
 
-std::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 std::optional<std::string_view> FirstValue(const grpc::CallbackServerContext& context, const char* key) {
   const auto found = context.client_metadata().find(key);

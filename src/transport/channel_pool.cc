@@ -186,6 +186,7 @@ void ChannelPool::AddToUse(PoolMember* member) {
 std::vector<std::shared_ptr<grpc::Channel>> ChannelPool::InUse() {
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   absl::MutexLock lock(&chores_);
+  channels.reserve(static_cast<size_t>(size()));
   for (int i = 0; i < size(); ++i) channels.push_back(slots_[i].load(std::memory_order_relaxed)->channel().channel);
   return channels;
 }
@@ -194,7 +195,7 @@ void ChannelPool::Connect() {
   for (const auto& channel : InUse()) channel->GetState(/*try_to_connect=*/true);
 }
 
-bool ChannelPool::WaitReady(TimePoint deadline, std::stop_token stop) {
+bool ChannelPool::WaitReady(TimePoint deadline, const std::stop_token& stop) {
   Connect();
   for (const auto& channel : InUse()) {
     grpc_connectivity_state state;

@@ -58,7 +58,7 @@ class ChannelPool {
 
   /// Connects every channel. Blocks until all of them have been READY: true; or until the deadline passes, a stop is requested or
   /// the pool is shut down: false. The latter two are noticed within 50 ms.
-  bool WaitReady(TimePoint deadline, std::stop_token stop = {});
+  bool WaitReady(TimePoint deadline, const std::stop_token& stop = {});
 
   /// Tells every channel to connect. *Never blocks.*
   void Connect();
