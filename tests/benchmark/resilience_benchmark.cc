@@ -57,6 +57,7 @@ Latencies Measure(const UserClient& client, int threads, int calls_per_thread) {
   std::vector<Latencies> parts(static_cast<size_t>(threads));
   {
     std::vector<std::jthread> callers;
+    callers.reserve(parts.size());
     for (Latencies& part : parts) {
       callers.emplace_back([&client, &part, calls_per_thread] {
         for (int i = 0; i < calls_per_thread; ++i) {

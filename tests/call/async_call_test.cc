@@ -274,6 +274,7 @@ TEST_F(AsyncCallTest, ManyThreadsCancelAtRandomAndEveryCallEndsOnce) {
   std::atomic<int> ended = 0;
 
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kCallsPerThread; ++i) {

@@ -77,6 +77,7 @@ TEST_F(ShutdownTest, EndsCallsThatWaitBetweenAttempts) {
 
 TEST_F(ShutdownTest, MayBeCalledTwiceAndByManyThreads) {
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int calls = 0; calls < 50; ++calls) static_cast<void>(client_->GetUser(AskFor("u-1")));
