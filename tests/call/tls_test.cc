@@ -16,7 +16,6 @@ namespace userclient::testing {
 namespace {
 
 using absl::StatusCode;
-using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 /// A folder with a certificate authority, what it signed for a server on 127.0.0.1 and for a client, and a stranger's authority.
