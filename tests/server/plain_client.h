@@ -39,7 +39,7 @@ using MetadataList = std::vector<std::pair<std::string, std::string>>;
 class PlainClient {
  public:
   explicit PlainClient(const std::string& address,
-                       std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials()) {
+                       const std::shared_ptr<grpc::ChannelCredentials>& credentials = grpc::InsecureChannelCredentials()) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -113,7 +113,7 @@ class PlainClient {
     return outcome;
   }
 
-  static std::string Copy(grpc::string_ref text) { return std::string(text.data(), text.size()); }
+  static std::string Copy(const grpc::string_ref& text) { return std::string(text.data(), text.size()); }
 
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<user::v1::UserService::Stub> stub_;
