@@ -27,7 +27,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
-using ::testing::Eq;
 using testing::FailedWith;
 using ::testing::HasSubstr;
 using testing::PlainClient;

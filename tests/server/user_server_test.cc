@@ -31,14 +31,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsError;
 using testing::IsOk;
-using ::testing::Not;
 using ::testing::Pair;
 using testing::PlainClient;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using testing::Succeeded;
 using testing::TemporaryDirectory;
-using ::testing::UnorderedElementsAre;
 using testing::ViolationsIn;
 
 std::unique_ptr<UserServer> StartServer(UserServerOptions options = {}) {
@@ -379,7 +377,7 @@ TEST(UserServerFaultTest, HangingCallsHoldNoThread) {
   for (int i = 0; i < kCalls; ++i) {
     Hanging* call = calls.emplace_back(std::make_unique<Hanging>()).get();
     client.stub().async()->ListUsers(&call->context, &call->request, &call->response,
-                                     [call](grpc::Status status) { call->done.set_value(status); });
+                                     [call](const grpc::Status& status) { call->done.set_value(status); });
   }
 
   const auto outcome = client.GetUser("u-1");
