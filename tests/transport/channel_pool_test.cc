@@ -10,7 +10,6 @@
 namespace userclient::testing {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
@@ -116,7 +115,7 @@ TEST_F(ChannelPoolTest, CountsWhatIsInFlight) {
 
   third = std::move(first);
   EXPECT_EQ(pool->in_flight(), 2);
-  EXPECT_FALSE(first);
+  EXPECT_FALSE(first) << "moved from";  // NOLINT(bugprone-use-after-move): that is the point
   third.Return();
   third.Return();
   EXPECT_EQ(pool->in_flight(), 1);
