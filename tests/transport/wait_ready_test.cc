@@ -19,7 +19,7 @@ TEST_F(WaitReadyTest, ConnectsEveryChannelBeforeTheFirstCall) {
 
   EXPECT_TRUE(pool->WaitReady(MuchLater()));
 
-  EXPECT_EQ(ConnectionsTo(server_->port()), 3);
+  EXPECT_TRUE(AwaitConnections(3));
   for (const ChannelPool::ChannelState& channel : pool->channels()) EXPECT_EQ(channel.connectivity, GRPC_CHANNEL_READY);
 }
 
@@ -39,7 +39,7 @@ TEST_F(WaitReadyTest, WaitsForAServerThatStartsLater) {
   ASSERT_TRUE(server_->Restart().ok());
 
   EXPECT_TRUE(ready.get());
-  EXPECT_EQ(ConnectionsTo(server_->port()), 2);
+  EXPECT_TRUE(AwaitConnections(2));
 }
 
 TEST_F(WaitReadyTest, GivesUpAtTheDeadlineWhenThereIsNoServer) {
