@@ -1,5 +1,7 @@
 #include "policy/call_window.h"
 
+#include <algorithm>
+
 namespace userclient::internal {
 
 CallWindow::CallWindow(Duration span)
@@ -11,8 +13,17 @@ void CallWindow::Count(uint64_t epoch, TimePoint now, bool failed, bool slow) {
   const uint64_t slot = SlotAt(now);
   const uint64_t tag = Tag(epoch, slot);
   Bucket& bucket = shards_[ThreadNumber() & shard_mask_].buckets[slot % kBuckets];
-  Increment(failed ? bucket.failures : bucket.successes, tag);
-  if (slow) Increment(bucket.slow_calls, tag);
+  Raise(failed ? bucket.failures : bucket.successes, tag, 1);
+  if (slow) Raise(bucket.slow_calls, tag, 1);
+}
+
+void CallWindow::Add(uint64_t epoch, TimePoint now, const CallCounts& counts) {
+  const uint64_t slot = SlotAt(now);
+  const uint64_t tag = Tag(epoch, slot);
+  Bucket& bucket = shards_[ThreadNumber() & shard_mask_].buckets[slot % kBuckets];
+  Raise(bucket.successes, tag, static_cast<uint64_t>(counts.calls - counts.failures));
+  Raise(bucket.failures, tag, static_cast<uint64_t>(counts.failures));
+  Raise(bucket.slow_calls, tag, static_cast<uint64_t>(counts.slow_calls));
 }
 
 CallCounts CallWindow::Totals(uint64_t epoch, TimePoint now) const {
@@ -44,16 +55,16 @@ bool CallWindow::IsNewer(uint64_t tag, uint64_t than) {
   return ((tag - than) & kSlotMask) < kLittle * kBuckets;
 }
 
-void CallWindow::Increment(Cell& cell, uint64_t tag) {
+void CallWindow::Raise(Cell& cell, uint64_t tag, uint64_t by) {
   uint64_t before = cell.load(std::memory_order_relaxed);
   uint64_t after = 0;
   do {
     if (before >> kTagShift == tag) {
       if ((before & kCountMask) == kCountMask) return;
-      after = before + 1;
+      after = before + std::min(by, kCountMask - (before & kCountMask));
     } else {
       if ((before & kCountMask) != 0 && IsNewer(before >> kTagShift, tag)) return;
-      after = tag << kTagShift | 1;
+      after = tag << kTagShift | std::min(by, kCountMask);
     }
   } while (!cell.compare_exchange_weak(before, after, std::memory_order_relaxed));
 }

@@ -31,6 +31,9 @@ class CallWindow {
   /// that the window has left behind.
   void Count(uint64_t epoch, TimePoint now, bool failed, bool slow);
 
+  /// The same for many calls at once.
+  void Add(uint64_t epoch, TimePoint now, const CallCounts& counts);
+
   /// Sums up all buckets of all copies: some hundred nanoseconds.
   CallCounts Totals(uint64_t epoch, TimePoint now) const;
 
@@ -57,7 +60,7 @@ class CallWindow {
 
   static uint64_t Tag(uint64_t epoch, uint64_t slot) { return (epoch & kEpochMask) << kSlotBits | (slot & kSlotMask); }
   static bool IsNewer(uint64_t tag, uint64_t than);
-  static void Increment(Cell& cell, uint64_t tag);
+  static void Raise(Cell& cell, uint64_t tag, uint64_t by);
   uint64_t SlotAt(TimePoint now) const;
 
   const uint64_t bucket_width_;

@@ -17,6 +17,32 @@ bool Reaches(int64_t part, int64_t calls, double ratio) {
 CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random)
     : options_(options), random_(std::move(random)), word_(MakeWord(CircuitState::kClosed, 1, 0)), window_(options.window) {}
 
+CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random, const Memory& memory,
+                               TimePoint now)
+    : CircuitBreaker(options, std::move(random)) {
+  window_.Add(memory.sequence, now, memory.counts);
+  in_a_row_.store(memory.sequence << 32 | static_cast<uint32_t>(memory.failures_in_a_row), std::memory_order_relaxed);
+  open_until_.store(memory.open_until, std::memory_order_relaxed);
+  last_probe_.store(now, std::memory_order_relaxed);
+  closed_since_ = memory.closed_since;
+  openings_ = memory.openings;
+  word_.store(MakeWord(memory.state, memory.sequence, 0), std::memory_order_release);
+}
+
+CircuitBreaker::Memory CircuitBreaker::Retire(TimePoint now) {
+  // Never given back: to everybody else it looks as if the next epoch were about to begin.
+  const Word claimed = ClaimWhenStill();
+  const uint64_t epoch = EpochOf(claimed);
+  const uint64_t in_a_row = in_a_row_.load(std::memory_order_relaxed);
+  return {.state = StateOf(claimed),
+          .sequence = epoch,
+          .counts = window_.Totals(epoch, now),
+          .failures_in_a_row = in_a_row >> 32 == epoch ? static_cast<int>(static_cast<uint32_t>(in_a_row)) : 0,
+          .open_until = open_until_.load(std::memory_order_relaxed),
+          .closed_since = closed_since_,
+          .openings = openings_};
+}
+
 CircuitBreaker::Admission CircuitBreaker::AcquireUnlessClosed(TimePoint now) {
   while (true) {
     const Word word = word_.load(std::memory_order_acquire);

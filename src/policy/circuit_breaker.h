@@ -36,8 +36,24 @@ class CircuitBreaker {
   class Permit;
   struct Admission;
 
+  /// What one breaker knows of the service, for the one that takes its place.
+  struct Memory {
+    CircuitState state = CircuitState::kClosed;
+    uint64_t sequence = 1;
+    /// What the window holds.
+    CallCounts counts{};
+    int failures_in_a_row = 0;
+    TimePoint open_until{};
+    TimePoint closed_since{};
+    int openings = 0;
+  };
+
   /// `random` gives numbers uniform in [0, 1) and decides the jitter of the open duration; it must be thread-safe.
   CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random);
+
+  /// Goes on where another one has retired, with other numbers. Its counts stand in the newest part of the window, and half-open
+  /// begins anew.
+  CircuitBreaker(const CircuitBreakerOptions& options, std::function<double()> random, const Memory& memory, TimePoint now);
 
   CircuitBreaker(const CircuitBreaker&) = delete;
   CircuitBreaker& operator=(const CircuitBreaker&) = delete;
@@ -53,6 +69,10 @@ class CircuitBreaker {
 
   /// Back to deciding by itself: closed, with nothing counted. Does nothing if it was not forced.
   std::optional<CircuitTransition> Resume(TimePoint now);
+
+  /// Stays in this state for ever and goes on answering by it; verdicts change nothing any more. Nothing but Acquire and Settle
+  /// may be called afterwards.
+  Memory Retire(TimePoint now);
 
   CircuitState state() const { return StateOf(word_.load(std::memory_order_acquire)); }
 

@@ -8,6 +8,12 @@ namespace userclient::internal {
 
 LatencyWindow::LatencyWindow(double percentile) : percentile_(percentile) {}
 
+void LatencyWindow::SetPercentile(double percentile) {
+  percentile_.store(percentile, std::memory_order_relaxed);
+  // The answer is worked out anew when it is next asked for.
+  renew_at_.store(TimePoint{}, std::memory_order_relaxed);
+}
+
 void LatencyWindow::Record(Duration latency, TimePoint now) {
   const int64_t period = PeriodAt(now);
   Histogram& histogram = histograms_[static_cast<std::size_t>(period) % 2];
@@ -70,7 +76,7 @@ std::optional<Duration> LatencyWindow::WorkOut(TimePoint now) const {
     }
   }
   if (samples < kMinimumSamples) return std::nullopt;
-  const auto rank = static_cast<int64_t>(std::ceil(percentile_ * static_cast<double>(samples)));
+  const auto rank = static_cast<int64_t>(std::ceil(percentile_.load(std::memory_order_relaxed) * static_cast<double>(samples)));
   int64_t seen = 0;
   for (std::size_t bin = 0; bin < sums.size(); ++bin) {
     seen += sums[bin];

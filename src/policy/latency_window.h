@@ -28,6 +28,9 @@ class LatencyWindow {
   LatencyWindow(const LatencyWindow&) = delete;
   LatencyWindow& operator=(const LatencyWindow&) = delete;
 
+  /// What was recorded stays.
+  void SetPercentile(double percentile);
+
   void Record(Duration latency, TimePoint now);
 
   /// The percentile, at most kRenewal old; nullopt if there are not enough samples. Costs two loads, but for the one call in a
@@ -54,7 +57,7 @@ class LatencyWindow {
   static bool Prepare(Histogram& histogram, int64_t period);
   std::optional<Duration> WorkOut(TimePoint now) const;
 
-  const double percentile_;
+  std::atomic<double> percentile_;
   alignas(kCacheLine) std::array<Histogram, 2> histograms_{};
   /// The last answer, in nanoseconds; 0 for none.
   alignas(kCacheLine) std::atomic<Duration::rep> answer_{0};

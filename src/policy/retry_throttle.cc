@@ -5,9 +5,15 @@
 namespace userclient::internal {
 
 RetryThrottle::RetryThrottle(const RetryThrottling& options)
-    : max_milli_tokens_(options.max_tokens * 1000),
+    : options_(options),
+      max_milli_tokens_(options.max_tokens * 1000),
       milli_token_ratio_(options.milli_token_ratio),
       milli_tokens_(max_milli_tokens_) {}
+
+RetryThrottle::RetryThrottle(const RetryThrottling& options, const RetryThrottle& before) : RetryThrottle(options) {
+  const int64_t left = before.milli_tokens_.load(std::memory_order_relaxed);
+  milli_tokens_.store(static_cast<int32_t>(left * max_milli_tokens_ / before.max_milli_tokens_), std::memory_order_relaxed);
+}
 
 void RetryThrottle::Record(Tokens change) {
   if (change == Tokens::kKeep) return;

@@ -14,6 +14,11 @@ class RetryThrottle {
  public:
   explicit RetryThrottle(const RetryThrottling& options);
 
+  /// Takes the place of another one, and is as full as that was (as gRPC does when a new config arrives).
+  RetryThrottle(const RetryThrottling& options, const RetryThrottle& before);
+
+  const RetryThrottling& options() const { return options_; }
+
   /// Counts the end of an attempt.
   void Record(Tokens change);
 
@@ -23,6 +28,7 @@ class RetryThrottle {
   double tokens() const { return milli_tokens_.load(std::memory_order_relaxed) / 1000.0; }
 
  private:
+  const RetryThrottling options_;
   const int32_t max_milli_tokens_;
   const int32_t milli_token_ratio_;
   std::atomic<int32_t> milli_tokens_;

@@ -5,6 +5,14 @@
 
 namespace userclient::internal {
 
+void StaleCache::SetOptions(const StaleIfErrorOptions& options) {
+  Entries removed;
+  const std::lock_guard lock(mutex_);
+  max_age_ = options.max_age;
+  max_bytes_ = options.max_bytes;
+  while (bytes_ > max_bytes_) Remove(std::prev(entries_.end()), removed);
+}
+
 void StaleCache::Put(std::string key, std::string bytes, TimePoint now) {
   Entries added;
   added.push_back({.key = std::move(key), .bytes = std::move(bytes), .received = now});

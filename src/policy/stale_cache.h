@@ -29,6 +29,9 @@ class StaleCache {
   StaleCache(const StaleCache&) = delete;
   StaleCache& operator=(const StaleCache&) = delete;
 
+  /// What is too much now goes at once, what is too old when it is asked for.
+  void SetOptions(const StaleIfErrorOptions& options);
+
   /// Keeps an answer, in the place of an older one to the same. One that alone is more than max_bytes is not kept, nor is the one
   /// before it.
   void Put(std::string key, std::string bytes, TimePoint now);
@@ -53,10 +56,10 @@ class StaleCache {
   /// Moves an entry out of the cache, to be freed where no lock is held.
   void Remove(Entries::iterator entry, Entries& removed);
 
-  const Duration max_age_;
-  const int64_t max_bytes_;
   mutable std::mutex mutex_;
-  // Guarded by mutex_. The one used last comes first.
+  // Guarded by mutex_. The entry used last comes first.
+  Duration max_age_;
+  int64_t max_bytes_;
   Entries entries_;
   /// Keys are those of the entries.
   std::unordered_map<std::string_view, Entries::iterator> by_key_;

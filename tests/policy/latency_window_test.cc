@@ -126,6 +126,17 @@ TEST(LatencyWindowTest, RenewsItsAnswerOnceASecond) {
   EXPECT_GE(*window.Percentile(kNow + 1s), 50ms);
 }
 
+TEST(LatencyWindowTest, AnotherPercentileHasTheSameSamples) {
+  LatencyWindow window(0.95);
+  Record(window, 90, 5ms);
+  Record(window, 10, 50ms);
+  ASSERT_GE(*window.Percentile(kNow), 50ms);
+
+  window.SetPercentile(0.5);
+
+  EXPECT_LT(*window.Percentile(kNow), 6ms);
+}
+
 TEST(LatencyWindowTest, ALateThreadDoesNotBringBackThePast) {
   LatencyWindow window(0.95);
   Record(window, 100, 5ms, kNow + 60s);

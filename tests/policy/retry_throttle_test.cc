@@ -62,6 +62,16 @@ TEST(RetryThrottleTest, KeepsBetweenNothingAndFull) {
   EXPECT_EQ(throttle.tokens(), 10);
 }
 
+TEST(RetryThrottleTest, ASuccessorIsAsFullAsTheOneBefore) {
+  RetryThrottle before({.max_tokens = 10, .milli_token_ratio = 100});
+  Record(before, Tokens::kWithdraw, 6);
+
+  RetryThrottle after({.max_tokens = 100, .milli_token_ratio = 100}, before);
+
+  EXPECT_EQ(after.tokens(), 40);
+  EXPECT_FALSE(after.AllowsRetry());
+}
+
 TEST(RetryThrottleTest, LosesNoTokenBetweenThreads) {
   RetryThrottle throttle({.max_tokens = 1000, .milli_token_ratio = 1000});
   std::vector<std::thread> threads;

@@ -120,6 +120,22 @@ TEST(StaleCacheTest, KeysAreBytes) {
   EXPECT_FALSE(cache.Find("a", kNow));
 }
 
+TEST(StaleCacheTest, KeepsWhatNewLimitsAllow) {
+  StaleCache cache(RoomFor(3));
+  cache.Put("a", "1", kNow);
+  cache.Put("b", "2", kNow);
+  cache.Put("c", "3", kNow + 10s);
+  StaleIfErrorOptions options = RoomFor(2);
+  options.max_age = 5s;
+
+  cache.SetOptions(options);
+
+  EXPECT_LE(cache.bytes(), options.max_bytes);
+  EXPECT_FALSE(cache.Find("a", kNow + 12s)) << "the one used longest ago makes room";
+  EXPECT_FALSE(cache.Find("b", kNow + 12s)) << "too old now";
+  EXPECT_TRUE(cache.Find("c", kNow + 12s));
+}
+
 TEST(StaleCacheTest, IsThreadSafe) {
   const StaleIfErrorOptions options = RoomFor(8);
   StaleCache cache(options);
