@@ -99,6 +99,14 @@ bool UserClient::WaitReady(std::chrono::nanoseconds timeout) const { return impl
 
 bool UserClient::Shutdown(std::chrono::nanoseconds timeout) const { return impl_->service_.Shutdown(timeout); }
 
+absl::Status UserClient::Reload() const { return impl_->service_.Reload(); }
+
+absl::Status UserClient::SetConfig(const ServiceConfig& config) const { return impl_->service_.SetConfig(config); }
+
+absl::Status UserClient::OverrideCircuit(std::string_view compartment, CircuitOverride decision) const {
+  return impl_->service_.OverrideCircuit(compartment, decision);
+}
+
 absl::StatusOr<ServingStatus> UserClient::CheckHealth(std::string_view service, const CallOptions& options) const {
   if (options.fallback) return absl::InvalidArgumentError("CallOptions.fallback: CheckHealth takes none, it asks the server");
   v1::HealthCheckRequest request;

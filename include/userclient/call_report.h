@@ -27,6 +27,9 @@ enum class AttemptReason {
   kPushback = 3,
   /// By a hedging policy: beside an attempt that had not answered yet, or at once after one that failed.
   kHedge = 4,
+  /// The server refused the bearer token (UNAUTHENTICATED), and there is a newer one. Once for an attempt, at once, and not
+  /// counted against maxAttempts: a server that does not know the caller has done nothing for it.
+  kFreshToken = 5,
 };
 
 /// Why there was no further attempt.

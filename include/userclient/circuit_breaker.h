@@ -31,6 +31,16 @@ enum class CircuitState {
   kForcedClosed = 5,
 };
 
+/// What somebody decides about a breaker (UserClient::OverrideCircuit).
+enum class CircuitOverride {
+  /// It decides by itself.
+  kNone = 0,
+  /// Every call is refused.
+  kOpen = 1,
+  /// Every call goes through.
+  kClosed = 2,
+};
+
 /// Why a breaker changed its state.
 enum class CircuitCause {
   /// failure_ratio was reached.

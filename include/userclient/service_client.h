@@ -67,6 +67,8 @@ class StubCall final : public TypedCall {
   void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
              std::function<void(grpc::Status)> done) override {
     Received<Response>* received = &At(number);
+    // An attempt may be made once more with another token.
+    received->arrived = false;
     grpc::TemplatedGenericStub<Request, Received<Response>> stub(channel.channel);
     stub.UnaryCall(&context, path_, grpc::StubOptions(), &request_, received,
                    [received, done = std::move(done)](grpc::Status status) {
@@ -167,6 +169,22 @@ class ServiceClient {
     return PendingCall<Response>(std::move(state));
   }
   // NOLINTEND(performance-unnecessary-value-param)
+
+  /// Reads the files of the service config and of the credentials again, without waiting for the client to do so by itself
+  /// (ClientOptions::file_check_interval). *Errors:* as Create, and FAILED_PRECONDITION if the client has no files or has been
+  /// shut down; what could not be read stays as it was.
+  absl::Status Reload() const { return internal::Reload(*core_); }
+
+  /// Calls that begin from now on go by this config; those under way finish by the one that they began with. Breakers, limiters,
+  /// the retry throttle and kept answers keep what they know, also when their numbers change. *Errors:* INVALID_ARGUMENT naming
+  /// the place; nothing has changed then.
+  absl::Status SetConfig(const ServiceConfig& config) const { return internal::SetConfig(*core_, config); }
+
+  /// Takes the circuit breaker of a compartment out of its own hands, or gives it back. *Errors:* NOT_FOUND if there is no such
+  /// compartment, FAILED_PRECONDITION if it has no breaker.
+  absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision) const {
+    return internal::OverrideCircuit(*core_, compartment, decision);
+  }
 
   /// Connects every channel. True when all are ready, false when the time is over.
   bool WaitReady(std::chrono::nanoseconds timeout) const { return internal::WaitReady(*core_, timeout); }

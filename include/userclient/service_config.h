@@ -77,6 +77,8 @@ struct RetryThrottling {
   int max_tokens = 100;
   /// Tokens that one success gives back, in thousandths: 1 to 1,000,000. (The file says 0.1 and may use three decimals.)
   int milli_token_ratio = 100;
+
+  friend bool operator==(const RetryThrottling&, const RetryThrottling&) = default;
 };
 
 /// `circuitBreaker` of a bulkhead (circuit_breaker.h).
@@ -104,6 +106,8 @@ struct CircuitBreakerOptions {
   std::optional<std::chrono::nanoseconds> slow_call_duration{};
   /// Opens when slow calls / calls reaches this. Above 0, up to 1.
   double slow_call_ratio = 1;
+
+  friend bool operator==(const CircuitBreakerOptions&, const CircuitBreakerOptions&) = default;
 };
 
 /// `adaptiveLimit` of a bulkhead: finds the limit on calls in flight by itself, from how the round trips change. The numbers are
@@ -132,6 +136,8 @@ struct AdaptiveLimitOptions {
   /// kGradient: every so often the limit goes down to the minimum for two windows, to measure the service without a queue. Costs
   /// refused calls, hence absent: never. More than window. (Envoy's minRTT window.)
   std::optional<std::chrono::nanoseconds> remeasure_every{};
+
+  friend bool operator==(const AdaptiveLimitOptions&, const AdaptiveLimitOptions&) = default;
 };
 
 /// One entry of `userclient.bulkheads`: a named compartment with its own connections and its own limits.
@@ -151,6 +157,8 @@ struct BulkheadConfig {
   std::optional<CircuitBreakerOptions> circuit_breaker{};
   /// Instead of max_concurrent_calls.
   std::optional<AdaptiveLimitOptions> adaptive_limit{};
+
+  friend bool operator==(const BulkheadConfig&, const BulkheadConfig&) = default;
 };
 
 /// `staleIfError` of a method: the last good answer to the same request stands in when the service cannot give one.
@@ -159,6 +167,8 @@ struct StaleIfErrorOptions {
   std::chrono::nanoseconds max_age = std::chrono::minutes(5);
   /// What the kept answers of the method may take, keys included. At least 1 KiB.
   int64_t max_bytes = 16 << 20;
+
+  friend bool operator==(const StaleIfErrorOptions&, const StaleIfErrorOptions&) = default;
 };
 
 /// One entry of `userclient.methods`: what the standard's methodConfig has no word for.

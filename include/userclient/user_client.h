@@ -18,6 +18,7 @@
 ///   credentials.h     how both sides prove who they are     pending_call.h  calls that no thread waits for
 ///   fallback.h        what stands in for an answer          circuit_breaker.h  its states, and who is told of them
 ///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
+///   client_events.h   what a client notices between calls
 
 #include <chrono>
 #include <memory>
@@ -27,6 +28,7 @@
 #include "absl/status/statusor.h"
 #include "user/v1/user_service.pb.h"
 #include "userclient/call_options.h"
+#include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
 #include "userclient/pending_call.h"
 #include "userclient/rejection.h"
@@ -84,6 +86,20 @@ class UserClient {
   /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service;
   /// INVALID_ARGUMENT if `options` has a fallback.
   absl::StatusOr<ServingStatus> CheckHealth(std::string_view service, const CallOptions& options = {}) const;
+
+  /// Reads the files of the service config and of the credentials again, without waiting for the client to do so by itself
+  /// (ClientOptions::file_check_interval). *Errors:* as Create, and FAILED_PRECONDITION if the client has no files or has been
+  /// shut down; what could not be read stays as it was.
+  absl::Status Reload() const;
+
+  /// Calls that begin from now on go by this config; those under way finish by the one that they began with. Breakers, limiters,
+  /// the retry throttle and kept answers keep what they know, also when their numbers change. *Errors:* INVALID_ARGUMENT naming
+  /// the place; nothing has changed then.
+  absl::Status SetConfig(const ServiceConfig& config) const;
+
+  /// Takes the circuit breaker of a compartment out of its own hands, or gives it back. *Errors:* NOT_FOUND if there is no such
+  /// compartment, FAILED_PRECONDITION if it has no breaker.
+  absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision) const;
 
   /// Connects every channel of every compartment, so that the first calls find connections. Blocks until all are ready: true; or
   /// until the time is over: false.

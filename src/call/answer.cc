@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "call/async_call.h"
 #include "call/attempt_rules.h"
+#include "call/blocking_call.h"
 #include "call/call_recorder.h"
 #include "call/callback_thread.h"
 #include "call/client_core.h"
@@ -30,8 +32,9 @@ absl::Status Unusable(const MethodPlan& plan, const CallOptions& options, absl::
 class StandInCall final : public TypedCall {
  public:
   StandInCall(const MethodPlan& plan, CallOptions& options, std::string key, std::unique_ptr<TypedCall> call)
-      : fallback_(std::move(options.fallback)),
-        stand_in_(plan.answers.get(), fallback_, std::move(key), options.report),
+      : answers_(plan.answers),
+        fallback_(std::move(options.fallback)),
+        stand_in_(answers_.get(), fallback_, std::move(key), options.report),
         call_(std::move(call)) {}
 
   void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
@@ -52,6 +55,7 @@ class StandInCall final : public TypedCall {
   MessageLite& response(int number) override { return call_->response(number); }
 
  private:
+  const std::shared_ptr<const AnswerPlan> answers_;
   const Fallback fallback_;
   const StandIn stand_in_;
   const std::unique_ptr<TypedCall> call_;
@@ -61,13 +65,14 @@ class StandInCall final : public TypedCall {
 
 absl::Status AnswerBlocking(ClientCore& core, int method, const CallOptions& options, const MessageLite& request,
                             MessageLite& response, BlockingAttempt attempt) {
-  const MethodPlan& plan = core.plan(method);
-  if (plan.answers == nullptr && !options.fallback) return CallBlocking(core, method, options, attempt);
+  const std::shared_ptr<const MethodPlan> kept = core.plan(method);
+  const MethodPlan& plan = *kept;
+  if (plan.answers == nullptr && !options.fallback) return CallBlocking(core, plan, options, attempt);
 
   if (absl::Status wrong = CheckFallback(options.fallback, response); !wrong.ok())
     return Unusable(plan, options, std::move(wrong));
   const StandIn stand_in(plan.answers.get(), options.fallback, KeyFor(plan, request, options), options.report);
-  absl::Status status = CallBlocking(core, method, options, attempt);
+  absl::Status status = CallBlocking(core, plan, options, attempt);
   if (status.ok()) {
     stand_in.Keep(response);
   } else if (stand_in.Answer(status, response)) {
@@ -78,9 +83,10 @@ absl::Status AnswerBlocking(ClientCore& core, int method, const CallOptions& opt
 
 std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
                                         std::unique_ptr<TypedCall> call) {
-  const MethodPlan& plan = core->plan(method);
+  std::shared_ptr<const MethodPlan> kept = core->plan(method);
+  const MethodPlan& plan = *kept;
   if (plan.answers == nullptr && !options.fallback) {
-    return CallAsync(std::move(core), method, std::move(options), std::move(call));
+    return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(call));
   }
 
   if (absl::Status wrong = CheckFallback(options.fallback, call->response(0)); !wrong.ok()) {
@@ -90,17 +96,15 @@ std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int me
   }
   std::string key = KeyFor(plan, call->request(), options);
   if (plan.answers != nullptr && plan.answers->flights != nullptr) {
-    auto shared = std::make_shared<SharedCall>(std::move(core), method, std::move(options), std::move(key), std::move(call));
+    auto shared = std::make_shared<SharedCall>(std::move(core), method, std::move(kept), std::move(options), std::move(key),
+                                               std::move(call));
     shared->Begin();
     return shared;
   }
   auto stood_in_for = std::make_unique<StandInCall>(plan, options, std::move(key), std::move(call));
-  return CallAsync(std::move(core), method, std::move(options), std::move(stood_in_for));
+  return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(stood_in_for));
 }
 
-bool WaitsOnAsync(const ClientCore& core, int method) {
-  const MethodPlan& plan = core.plan(method);
-  return plan.hedging_policy || (plan.answers != nullptr && plan.answers->flights != nullptr);
-}
+bool WaitsOnAsync(const ClientCore& core, int method) { return core.WaitsOnAsync(method); }
 
 }  // namespace userclient::internal

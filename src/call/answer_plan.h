@@ -11,11 +11,11 @@ namespace userclient::internal {
 /// Where a method's answers may come from, besides a call of their own.
 struct AnswerPlan {
   /// staleIfError; null: no answer is kept.
-  std::unique_ptr<StaleCache> stale{};
+  std::shared_ptr<StaleCache> stale{};
   /// ClientOptions::fallbacks; may be empty.
   Fallback fallback{};
   /// singleFlight; null: every call is sent.
-  std::unique_ptr<SingleFlight> flights{};
+  std::shared_ptr<SingleFlight> flights{};
 };
 
 }  // namespace userclient::internal

@@ -1,6 +1,7 @@
 #include "call/async_call.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "call/attempt_rules.h"
@@ -10,10 +11,25 @@
 #include "transport/status.h"
 
 namespace userclient::internal {
+namespace {
 
-AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::unique_ptr<TypedCall> typed)
+/// Runs a function at this time, on a thread that brings gRPC's alarms.
+void OnAlarmThread(TimePoint time, std::function<void()> function) {
+  auto* const alarm = new grpc::Alarm;
+  alarm->Set(ToTimespec(time), [alarm, function = std::move(function)](bool) {
+    const CallbackScope scope;
+    function();
+    delete alarm;
+  });
+}
+
+}  // namespace
+
+AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
+                     std::unique_ptr<TypedCall> typed)
     : core_(std::move(core)),
-      plan_(core_->plan(method)),
+      kept_plan_(std::move(plan)),
+      plan_(*kept_plan_),
       compartment_(*plan_.compartment),
       options_(std::move(options)),
       typed_(std::move(typed)),
@@ -47,12 +63,11 @@ void AsyncCall::PostFromOutside(Event event) {
     // From here on this call is being handled, by the alarm's thread.
     handling_ = true;
   }
-  auto* const alarm = new grpc::Alarm;
-  alarm->Set(ToTimespec(Now()), [alarm, call = shared_from_this()](bool) {
-    const CallbackScope scope;
-    call->HandleInbox();
-    delete alarm;
-  });
+  OnAlarmThread(Now(), [call = shared_from_this()] { call->HandleInbox(); });
+}
+
+void AsyncCall::PostLater(Event event, Duration delay) {
+  OnAlarmThread(Now() + delay, [call = shared_from_this(), event] { call->Post(event); });
 }
 
 void AsyncCall::HandleInbox() {
@@ -135,8 +150,8 @@ void AsyncCall::Execute(HedgeStep step) {
   while (!step.winner && step.send > 0) {
     --step.send;
     Attempt& next = NextAttempt();
-    if (StartAttempt(next)) continue;
-    const HedgeStep after = attempt_plan_.Refused(next.number, next.began, CallEnd::kCircuitOpen);
+    if (StartAttempt(next, attempts_ == 1 ? AttemptReason::kFirst : attempt_plan_.next_reason())) continue;
+    const HedgeStep after = attempt_plan_.Refused(next.number, next.run.began, CallEnd::kCircuitOpen);
     step = {.send = step.send + after.send, .timer = after.timer, .winner = after.winner, .end = after.end};
   }
   if (step.winner) return FinishWith(*step.winner, step.end);
@@ -145,19 +160,29 @@ void AsyncCall::Execute(HedgeStep step) {
   SetTimer(step.timer);
 }
 
-bool AsyncCall::StartAttempt(Attempt& next) {
-  next.began = Now();
-  next.reason = attempts_ == 1 ? AttemptReason::kFirst : attempt_plan_.next_reason();
-  if (attempts_ > 1 && under_way_ == 0) next.waited = next.began - last_ended_;
-  Compartment::Admission admission = compartment_.Admit(next.began);
+/// A client that is nearly full has no seat to give to guesses: what makes its calls slow may be that there are too many.
+bool AsyncCall::TooFullForHedging() const {
+  const ConcurrencyLimiter* limiter = compartment_.limiter();
+  return limiter != nullptr && limiter->in_flight() * 5 > limiter->limit() * 4;
+}
+
+bool AsyncCall::StartAttempt(Attempt& next, AttemptReason reason) {
+  AttemptRun& run = next.run;
+  run.began = Now();
+  run.reason = reason;
+  if (last_to_end_ && under_way_ == 0) run.waited = run.began - last_ended_;
+  if (core_->tokens() != nullptr) run.token_generation = core_->tokens()->generation();
+  next.refused = under_way_ > 0 && TooFullForHedging();
+  if (next.refused) return false;
+  Compartment::Admission admission = compartment_.Admit(run.began);
   if (!admission.admitted) {
     next.refused = true;
     next.retry_after = admission.retry_after;
     return false;
   }
-  next.permit = std::move(admission.permit);
-  next.deadline = AttemptDeadline(plan_, deadline_, next.began);
-  next.context.emplace(options_, next.deadline, sent_++);
+  run.permit = std::move(admission.permit);
+  run.deadline = AttemptDeadline(plan_, deadline_, run.began);
+  next.context.emplace(options_, run.deadline, sent_++);
   if (admission.probe) next.context->grpc().set_wait_for_ready(false);
   next.channel = compartment_.channels().Take();
   next.under_way = true;
@@ -168,12 +193,17 @@ bool AsyncCall::StartAttempt(Attempt& next) {
 }
 
 void AsyncCall::OnAttemptEnded(Attempt& ended) {
+  const bool may_be_parent = ended.ended_with.error_code() == grpc::StatusCode::CANCELLED && options_.parent != nullptr;
+  if (may_be_parent && !finished_ && !cancelled() && !std::exchange(ended.parent_asked, true)) {
+    // A parent's cancellation reaches its children a moment before the parent knows.
+    return PostLater({.kind = Event::Kind::kAttemptEnded, .attempt = ended.number}, kAskParentEvery);
+  }
   ended.under_way = false;
   --under_way_;
   ended.channel = {};
   // The loser of a hedge. Its permit, dropped without a verdict, counts for nothing.
   if (finished_) {
-    ended.permit = {};
+    ended.run.permit = {};
     return;
   }
 
@@ -182,19 +212,20 @@ void AsyncCall::OnAttemptEnded(Attempt& ended) {
   last_to_end_ = ended.number;
   if (options_.response_metadata != nullptr) ended.context->CopyMetadata(*options_.response_metadata);
   const bool was_cancelled = !ended.status.ok() && cancelled();
-  const Ending ending = EndingOf(ended.status.code(), plan_, ended.began, last_ended_, ended.deadline, deadline_, was_cancelled);
-  const Judgement judgement = Judge(ended.status.code(), ending, plan_.judged_by ? &*plan_.judged_by : nullptr);
-  compartment_.Settle(ended.permit, judgement, ended.status.code(), last_ended_, last_ended_ - ended.began);
-  if (plan_.latencies != nullptr && ended.status.ok()) plan_.latencies->Record(last_ended_ - ended.began, last_ended_);
-  if (!ended.status.ok() || recorder_.wants_success()) {
-    recorder_.NoteAttempt(*ended.context, ended.status, ended.reason, ended.waited, ended.began, last_ended_);
-  }
-  AttemptEnd end = {.code = ended.status.code(), .judgement = judgement, .ending = ending};
-  if (!ended.status.ok()) {
-    end.pushback = ended.context->pushback();
-    end.committed = ended.context->ReceivedHeaders();
+  const AttemptEnd end =
+      Conclude(ended.run, plan_, deadline_, *ended.context, ended.status, was_cancelled, last_ended_, recorder_);
+  if (!was_cancelled && FreshTokenHelps(ended.run, end.code, core_->tokens(), deadline_, last_ended_) &&
+      StartWithFreshToken(ended)) {
+    return;
   }
   Execute(attempt_plan_.Ended(ended.number, end, last_ended_, ended.status.ok() ? 0 : Random()));
+}
+
+bool AsyncCall::StartWithFreshToken(Attempt& refused) {
+  refused.run = {};
+  if (StartAttempt(refused, AttemptReason::kFreshToken)) return true;
+  refused.refused = false;
+  return false;
 }
 
 void AsyncCall::OnCancel() {
@@ -303,10 +334,12 @@ void AsyncCall::FinishWith(int winner, CallEnd end) {
     if (!other.under_way) continue;
     other.context->grpc().TryCancel();
     // It would have taken at least so long; without it the window would only know the quick ones.
-    if (won.status.ok() && plan_.latencies != nullptr && other.began < won.began) plan_.latencies->Record(now - other.began, now);
+    if (won.status.ok() && plan_.latencies != nullptr && other.run.began < won.run.began) {
+      plan_.latencies->Record(now - other.run.began, now);
+    }
     if (won.status.ok() && !recorder_.wants_success()) continue;
     recorder_.NoteAttempt(*other.context, absl::CancelledError("cancelled here: another attempt had ended the call"),
-                          other.reason, other.waited, other.began, now);
+                          other.run.reason, other.run.waited, other.run.began, now);
   }
   End(recorder_.Finish(won.status, end, now), winner);
 }
@@ -330,11 +363,17 @@ void AsyncCall::End(absl::Status status, int winner) {
   typed_->Complete(std::move(status), winner);
 }
 
-std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
-                                      std::unique_ptr<TypedCall> call) {
-  auto async = std::make_shared<AsyncCall>(std::move(core), method, std::move(options), std::move(call));
+std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan,
+                                      CallOptions options, std::unique_ptr<TypedCall> call) {
+  auto async = std::make_shared<AsyncCall>(std::move(core), std::move(plan), std::move(options), std::move(call));
   async->Begin();
   return async;
+}
+
+std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
+                                      std::unique_ptr<TypedCall> call) {
+  std::shared_ptr<const MethodPlan> plan = core->plan(method);
+  return CallAsync(std::move(core), std::move(plan), std::move(options), std::move(call));
 }
 
 }  // namespace userclient::internal

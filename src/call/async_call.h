@@ -12,6 +12,7 @@
 #include "absl/container/inlined_vector.h"
 #include "call/attempt_context.h"
 #include "call/attempt_plan.h"
+#include "call/attempt_run.h"
 #include "call/call_gate.h"
 #include "call/call_recorder.h"
 #include "call/client_core.h"
@@ -28,7 +29,8 @@ namespace userclient::internal {
 /// may call gRPC and the application. The call keeps itself alive until everything that it has started has come back.
 class AsyncCall final : public CallHandle, public std::enable_shared_from_this<AsyncCall> {
  public:
-  AsyncCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::unique_ptr<TypedCall> typed);
+  AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
+            std::unique_ptr<TypedCall> typed);
 
   /// Begins. Once.
   void Begin();
@@ -46,18 +48,16 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   struct Attempt {
     AsyncCall* call = nullptr;
     int number = 0;
-    AttemptReason reason = AttemptReason::kFirst;
-    Duration waited{};
-    TimePoint began{};
-    TimePoint deadline{};
+    AttemptRun run{};
     std::optional<AttemptContext> context{};
     ChannelPool::Lease channel{};
-    CircuitBreaker::Permit permit{};
     bool under_way = false;
+    /// It has ended as if cancelled, and the parent has been given time to say so.
+    bool parent_asked = false;
     /// What gRPC brought, until the event is handled.
     grpc::Status ended_with{};
     absl::Status status{};
-    /// Refused by the breaker: how long it will go on refusing.
+    /// Refused here; by the breaker: how long it will go on refusing.
     bool refused = false;
     std::optional<Duration> retry_after{};
 
@@ -83,6 +83,8 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   void Post(Event event);
   /// From any other thread (one that cancels, one that gives up a seat): it must not be made to run this call and its callbacks.
   void PostFromOutside(Event event);
+  /// The same in a while.
+  void PostLater(Event event, Duration delay);
   void HandleInbox();
   void Handle(Event event);
   void BringSeat(ConcurrencyLimiter::Seat seat);
@@ -97,8 +99,11 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   /// False: there is none yet; OnSeat goes on, or the call has been finished.
   bool HasSeat();
   void GiveUpSeat(CallEnd why);
-  /// False if the breaker refused it.
-  bool StartAttempt(Attempt& attempt);
+  /// False if it was refused: by the breaker, or because it is a hedge and the compartment is nearly full.
+  bool StartAttempt(Attempt& attempt, AttemptReason reason);
+  /// The same attempt once more.
+  bool StartWithFreshToken(Attempt& attempt);
+  bool TooFullForHedging() const;
   void SetTimer(std::optional<TimePoint> time);
 
   void FinishWith(int winner, CallEnd end);
@@ -112,6 +117,7 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   bool cancelled() const { return cancelled_ || CancelledByCaller(options_); }
 
   const std::shared_ptr<ClientCore> core_;
+  const std::shared_ptr<const MethodPlan> kept_plan_;
   const MethodPlan& plan_;
   Compartment& compartment_;
   const CallOptions options_;
@@ -158,5 +164,9 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   /// Itself, until it has finished and nothing of it is out any more.
   std::shared_ptr<AsyncCall> self_;
 };
+
+/// Starts a call by this plan; its end is reported through `call`, maybe before this returns.
+std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan,
+                                      CallOptions options, std::unique_ptr<TypedCall> call);
 
 }  // namespace userclient::internal

@@ -12,9 +12,10 @@ std::optional<Duration> DelayOf(const MethodPlan& plan, TimePoint now) {
 }  // namespace
 
 AttemptPlan::AttemptPlan(const MethodPlan& plan, TimePoint now, TimePoint deadline)
-    : deadline_(deadline), plan_(Retries{.plan = RetryPlan(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle)}) {
+    : deadline_(deadline),
+      plan_(Retries{.plan = RetryPlan(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle.get())}) {
   if (!plan.hedging_policy) return;
-  plan_.emplace<HedgePlan>(*plan.hedging_policy, DelayOf(plan, now), plan.throttle, deadline);
+  plan_.emplace<HedgePlan>(*plan.hedging_policy, DelayOf(plan, now), plan.throttle.get(), deadline);
   next_reason_ = AttemptReason::kHedge;
 }
 

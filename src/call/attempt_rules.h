@@ -4,7 +4,6 @@
 #include "call/method_plan.h"
 #include "policy/deadline.h"
 #include "policy/time.h"
-#include "policy/verdict.h"
 #include "userclient/call_options.h"
 
 namespace userclient::internal {
@@ -18,13 +17,6 @@ double Random();
 
 /// When the call has to be over.
 CallDeadline DeadlineOf(const MethodPlan& plan, const CallOptions& options, TimePoint now);
-
-/// When an attempt that begins now has to be over.
-TimePoint AttemptDeadline(const MethodPlan& plan, const CallDeadline& deadline, TimePoint now);
-
-/// Who ended an attempt with this status, which ran from `began` to `ended`.
-Ending EndingOf(absl::StatusCode code, const MethodPlan& plan, TimePoint began, TimePoint ended, TimePoint attempt_deadline,
-                const CallDeadline& deadline, bool cancelled_by_caller);
 
 /// The refusals, in words.
 absl::Status DeadlineTooShort();

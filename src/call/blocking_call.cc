@@ -1,8 +1,11 @@
+#include "call/blocking_call.h"
+
 #include <chrono>
 #include <utility>
 
 #include "call/attempt_context.h"
 #include "call/attempt_rules.h"
+#include "call/attempt_run.h"
 #include "call/call_gate.h"
 #include "call/call_recorder.h"
 #include "call/callback_thread.h"
@@ -12,14 +15,12 @@
 #include "call/seat_wait.h"
 #include "policy/retry_plan.h"
 #include "transport/status.h"
-#include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
 
 // The whole way of a blocking unary call, from top to bottom (docs/life_of_a_call.md).
-absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& options, BlockingAttempt make_attempt) {
-  // Plan: everything the method goes by.
-  const MethodPlan& plan = core.plan(method);
+absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOptions& options, BlockingAttempt make_attempt) {
+  // Plan: everything the method goes by, as it was when the call began.
   Compartment& compartment = *plan.compartment;
   const TimePoint start = Now();
   CallRecorder recorder(plan, options, start);
@@ -48,21 +49,23 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
   }
 
   // Attempts, until the retry plan says done.
-  RetryPlan retries(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle);
-  AttemptReason reason = AttemptReason::kFirst;
-  Duration waited{};
+  RetryPlan retries(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle.get());
   // What was waited for a seat is not the server's time.
-  TimePoint began = seat ? Now() : start;
+  AttemptRun run = {.began = seat ? Now() : start};
+  // What the server is told of; a fresh token's attempt is none of the plan's.
+  int sent = 0;
   absl::Status status;
   while (true) {
-    Compartment::Admission admission = compartment.Admit(began);
+    Compartment::Admission admission = compartment.Admit(run.began);
     if (!admission.admitted) {
-      if (retries.attempts() > 0) return recorder.Finish(std::move(status), CallEnd::kCircuitOpen, began);
-      return recorder.Reject(Rejection::kCircuitOpen, CircuitOpen(compartment, admission.retry_after), began,
+      if (sent > 0) return recorder.Finish(std::move(status), CallEnd::kCircuitOpen, run.began);
+      return recorder.Reject(Rejection::kCircuitOpen, CircuitOpen(compartment, admission.retry_after), run.began,
                              admission.retry_after);
     }
-    const TimePoint attempt_deadline = AttemptDeadline(plan, deadline, began);
-    AttemptContext context(options, attempt_deadline, retries.attempts());
+    run.permit = std::move(admission.permit);
+    run.deadline = AttemptDeadline(plan, deadline, run.began);
+    if (core.tokens() != nullptr) run.token_generation = core.tokens()->generation();
+    AttemptContext context(options, run.deadline, sent++);
     context.CancelOn(options.stop, pass.cancelled());
     if (admission.probe) context.grpc().set_wait_for_ready(false);
     {
@@ -72,23 +75,19 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
 
     if (options.response_metadata != nullptr) context.CopyMetadata(*options.response_metadata);
     if (status.ok() && !recorder.wants_success()) {
-      compartment.SettleSuccess(admission.permit, began);
+      compartment.SettleSuccess(run.permit, run.began);
       if (plan.throttle != nullptr) plan.throttle->Record(Tokens::kDeposit);
       return status;
     }
 
     const TimePoint ended = Now();
-    const Ending ending = EndingOf(status.code(), plan, began, ended, attempt_deadline, deadline,
-                                   status.code() == absl::StatusCode::kCancelled && interruption.RequestedSoon());
-    const Judgement judgement = Judge(status.code(), ending, plan.judged_by ? &*plan.judged_by : nullptr);
-    compartment.Settle(admission.permit, judgement, status.code(), ended, ended - began);
-    recorder.NoteAttempt(context, status, reason, waited, began, ended);
-    const NextStep next = retries.Next({.code = status.code(),
-                                        .judgement = judgement,
-                                        .ending = ending,
-                                        .pushback = context.pushback(),
-                                        .committed = !status.ok() && context.ReceivedHeaders()},
-                                       ended, deadline.at, Random());
+    const bool cancelled = status.code() == absl::StatusCode::kCancelled && interruption.RequestedSoon();
+    const AttemptEnd end = Conclude(run, plan, deadline, context, status, cancelled, ended, recorder);
+    if (FreshTokenHelps(run, end.code, core.tokens(), deadline, ended)) {
+      run = {.reason = AttemptReason::kFreshToken, .waited = {}, .began = Now()};
+      continue;
+    }
+    const NextStep next = retries.Next(end, ended, deadline.at, Random());
     if (!next.retry) return recorder.Finish(std::move(status), next.end, ended);
 
     // A call that waits holds no seat.
@@ -103,11 +102,15 @@ absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& optio
       }
       if (!seat) return recorder.Finish(std::move(status), CallEnd::kBulkheadFull, Now());
     }
-    began = Now();
-    if (deadline.at - began < kShortestUsefulBudget) return recorder.Finish(std::move(status), CallEnd::kDeadline, began);
-    reason = next.reason;
-    waited = began - ended;
+    const TimePoint now = Now();
+    if (deadline.at - now < kShortestUsefulBudget) return recorder.Finish(std::move(status), CallEnd::kDeadline, now);
+    run = {.reason = next.reason, .waited = now - ended, .began = now};
   }
+}
+
+absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& options, BlockingAttempt attempt) {
+  const std::shared_ptr<const MethodPlan> plan = core.plan(method);
+  return CallBlocking(core, *plan, options, attempt);
 }
 
 }  // namespace userclient::internal

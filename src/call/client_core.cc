@@ -4,6 +4,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -11,13 +12,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "call/attempt_rules.h"
+#include "call/client_keeper.h"
 #include "transport/credentials.h"
 #include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
 namespace {
-
-constexpr char kUnclaimed[] = "default";
 
 absl::StatusOr<ServiceConfig> ReadConfig(const ClientOptions& options) {
   if (options.service_config_file && options.service_config_json) {
@@ -39,6 +41,19 @@ Idempotency IdempotencyOf(const google::protobuf::MethodDescriptor& method) {
   }
 }
 
+absl::Status HasBeenShutDown() { return absl::FailedPreconditionError("the client has been shut down"); }
+
+std::vector<std::filesystem::path> FilesOf(const std::optional<std::filesystem::path>& file) {
+  if (!file) return {};
+  return {*file};
+}
+
+/// Clients share no connections, not even those of one process to the same target: each one's compartments isolate.
+int NextClientNumber() {
+  static std::atomic<int> clients{0};
+  return ++clients;
+}
+
 /// The last call may keep the core for longer than the application does, and end on a thread that brings gRPC's callbacks. With
 /// the last channel of a process gRPC ends those threads, and waits for them: none may wait for itself.
 void Destroy(const ClientCore* core) {
@@ -47,6 +62,33 @@ void Destroy(const ClientCore* core) {
   } else {
     std::thread([core] { delete core; }).detach();
   }
+}
+
+absl::StatusOr<std::shared_ptr<Compartment>> CompartmentWithBreaker(const PlanBook& book, std::string_view compartment) {
+  const std::string quoted = absl::StrCat("compartment \"", std::string(compartment), "\"");
+  const auto found = book.compartments.find(compartment);
+  if (found == book.compartments.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : book.compartments) names.push_back(name);
+    return absl::NotFoundError(absl::StrCat("there is no ", quoted, "; there are: ", absl::StrJoin(names, ", ")));
+  }
+  if (found->second->breaker() == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(quoted, " has no circuit breaker; give it a circuitBreaker in the service config"));
+  }
+  return found->second;
+}
+
+std::optional<CircuitTransition> Override(CircuitBreaker& breaker, CircuitOverride decision) {
+  switch (decision) {
+    case CircuitOverride::kOpen:
+      return breaker.ForceOpen();
+    case CircuitOverride::kClosed:
+      return breaker.ForceClosed();
+    case CircuitOverride::kNone:
+      break;
+  }
+  return breaker.Resume(Now());
 }
 
 /// *Errors:* INVALID_ARGUMENT naming the entry.
@@ -87,78 +129,179 @@ absl::Status CheckConfigFor(const ServiceConfig& config, const google::protobuf:
   return CheckChannelConfig(config.channel_json);
 }
 
-ClientCore::ClientCore(ServiceConfig config, const ClientOptions& options, const google::protobuf::ServiceDescriptor& service)
-    : config_(std::move(config)), default_timeout_(options.default_timeout), service_(service) {
-  if (config_.retry_throttling) throttle_ = std::make_unique<RetryThrottle>(*config_.retry_throttling);
+ClientCore::ClientCore(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service,
+                       const TransportCredentials& credentials, PlanMaker maker, std::shared_ptr<const PlanBook> book)
+    : service_(service),
+      config_file_(options.service_config_file),
+      credentials_(options.credentials.value_or(Credentials::Insecure())),
+      tokens_(credentials.tokens),
+      maker_(std::move(maker)),
+      rotation_(credentials_, credentials),
+      book_(std::move(book)) {
+  for (const MethodPlan& plan : book_.Get()->plans) AddFacts(plan);
 }
+
+ClientCore::~ClientCore() = default;
 
 absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptions& options,
                                                                const google::protobuf::ServiceDescriptor& service,
                                                                const StubFactory& make_stub) {
-  if (!options.credentials) {
+  if (options.channel_factory && (options.credentials || !options.target.empty())) {
+    return absl::InvalidArgumentError("channel_factory: takes the place of target and credentials; give the one or the others");
+  }
+  if (!options.channel_factory && !options.credentials) {
     return absl::InvalidArgumentError(
         "credentials: none given; use Credentials::Tls(), or Credentials::Insecure() if plain text is meant");
   }
   if (options.default_timeout <= std::chrono::nanoseconds::zero()) {
     return absl::InvalidArgumentError("default_timeout: must be more than 0, because no call is without a deadline");
   }
+  if (options.file_check_interval < std::chrono::nanoseconds::zero()) {
+    return absl::InvalidArgumentError("file_check_interval: is negative; 0 turns it off");
+  }
+  // First, so that no change of them goes unnoticed.
+  WatchedFiles config_files(FilesOf(options.service_config_file));
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);
   if (!config.ok()) return config.status();
   if (absl::Status status = CheckConfigFor(*config, service); !status.ok()) return status;
   if (absl::Status status = CheckFallbacks(options.fallbacks, service); !status.ok()) return status;
-  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials = MakeChannelCredentials(*options.credentials);
+  const absl::StatusOr<TransportCredentials> credentials =
+      MakeTransportCredentials(options.credentials.value_or(Credentials::Insecure()));
   if (!credentials.ok()) return credentials.status();
 
-  std::shared_ptr<ClientCore> core(new ClientCore(*std::move(config), options, service), Destroy);
-  const ChannelSpec common = {.target = options.target,
-                              .credentials = *std::move(credentials),
-                              .service_config_json = core->config_.channel_json,
-                              .user_agent = options.user_agent};
-  if (absl::Status status = core->AddCompartments(common, make_stub, options.on_circuit_change); !status.ok()) return status;
-  for (int i = 0; i < service.method_count(); ++i) {
-    const std::string method(service.method(i)->name());
-    const auto fallback = options.fallbacks.find(method);
-    core->plans_.push_back(core->PlanFor(std::string(service.full_name()), method));
-    core->plans_.back().answers = core->AnswersFor(std::string(service.full_name()), method,
-                                                   fallback == options.fallbacks.end() ? Fallback() : fallback->second);
-  }
+  PlanMaker maker(options, service,
+                  {.target = options.target,
+                   .credentials = credentials->channel,
+                   .factory = options.channel_factory ? std::make_shared<const ChannelFactory>(options.channel_factory) : nullptr,
+                   .authority = credentials->authority,
+                   .user_agent = options.user_agent,
+                   .client_number = NextClientNumber()},
+                  make_stub);
+  absl::StatusOr<std::shared_ptr<const PlanBook>> book = maker.Make(*std::move(config), 1, nullptr);
+  if (!book.ok()) return book.status();
+  std::shared_ptr<ClientCore> core(new ClientCore(options, service, *credentials, std::move(maker), *std::move(book)), Destroy);
+  core->keeper_ = std::make_unique<ClientKeeper>(*core, options, std::move(config_files));
+  if (absl::Status status = core->keeper_->Start(); !status.ok()) return status;
   return core;
 }
 
-bool ClientCore::RetriesEverythingOf(const BulkheadConfig* bulkhead) const {
-  const std::string service(service_.full_name());
-  bool everything = false;
-  for (int i = 0; i < service_.method_count(); ++i) {
-    const std::string method(service_.method(i)->name());
-    if (config_.FindBulkhead(service, method) != bulkhead) continue;
-    const MethodConfig* method_config = config_.FindMethod(service, method);
-    if (method_config == nullptr || !method_config->retry_policy ||
-        !method_config->retry_policy->retryable_status_codes.Contains(absl::StatusCode::kUnavailable)) {
-      return false;
-    }
-    everything = true;
-  }
-  return everything;
+// ---- Changes
+
+absl::Status ClientCore::Publish(ServiceConfig config, int version) {
+  if (shut_down_) return HasBeenShutDown();
+  absl::StatusOr<std::shared_ptr<const PlanBook>> book = maker_.Make(std::move(config), version, book_.Get().get());
+  if (!book.ok()) return book.status();
+  for (size_t i = 0; i < methods_.size(); ++i) methods_[i].waits_on_async.store((*book)->plans[i].waits_on_async());
+  book_.Set(*std::move(book));
+  return absl::OkStatus();
 }
 
-absl::Status ClientCore::AddCompartments(const ChannelSpec& common, const StubFactory& make_stub,
-                                         const CircuitListener& on_circuit_change) {
-  ChannelSpec spec = common;
-  const auto add = [&](const BulkheadConfig& config, const BulkheadConfig* claimed_by) {
-    spec.count = config.channels;
-    spec.max_count = std::max(config.channels, config.max_channels);
-    spec.transparent_retries = !RetriesEverythingOf(claimed_by);
-    absl::StatusOr<std::unique_ptr<ChannelPool>> pool = ChannelPool::Create(spec, make_stub);
-    if (!pool.ok()) return pool.status();
-    spec.first_pool_number += spec.largest();
-    compartments_.emplace(config.name, std::make_unique<Compartment>(config, *std::move(pool), on_circuit_change));
-    return absl::OkStatus();
-  };
-  for (const BulkheadConfig& bulkhead : config_.bulkheads) {
-    if (absl::Status status = add(bulkhead, &bulkhead); !status.ok()) return status;
-  }
-  return add({.name = kUnclaimed}, nullptr);
+void ClientCore::AddFacts(const MethodPlan& plan) {
+  MethodFacts& facts = methods_.emplace_back();
+  facts.path = "/" + plan.name;
+  facts.waits_on_async.store(plan.waits_on_async());
 }
+
+absl::Status ClientCore::SetConfig(ServiceConfig config, const std::string& subject) {
+  if (absl::Status status = CheckConfigFor(config, service_); !status.ok()) return status;
+  std::shared_ptr<const PlanBook> book;
+  {
+    absl::MutexLock lock(&changes_);
+    if (absl::Status status = Publish(std::move(config), book_.Get()->version + 1); !status.ok()) return status;
+    book = book_.Get();
+  }
+  keeper_->OnConfig(book->config, book->version, subject);
+  keeper_->AwaitRenewal();
+  return absl::OkStatus();
+}
+
+absl::Status ClientCore::ReloadConfigFile() {
+  if (!config_file_) return absl::FailedPreconditionError("the client was made without a service_config_file");
+  absl::StatusOr<ServiceConfig> config = ServiceConfig::Load(*config_file_);
+  if (!config.ok()) return config.status();
+  return SetConfig(*std::move(config), config_file_->string());
+}
+
+bool ClientCore::HasCredentialFiles() {
+  absl::MutexLock lock(&changes_);
+  return rotation_.Needed();
+}
+
+absl::StatusOr<bool> ClientCore::LookAtCredentials() {
+  {
+    absl::MutexLock lock(&changes_);
+    if (shut_down_ || !rotation_.Needed()) return false;
+    auto credentials = rotation_.Look(std::chrono::system_clock::now());
+    if (!credentials.ok()) return credentials.status();
+    if (*credentials == nullptr) return false;
+    maker_.SetCredentials(*credentials);
+    for (const auto& [name, compartment] : book_.Get()->compartments) {
+      ChannelSpec spec = compartment->channels().spec();
+      spec.credentials = *credentials;
+      compartment->channels().Renew(spec);
+    }
+  }
+  keeper_->AwaitRenewal();
+  return true;
+}
+
+int ClientCore::AddMethod(const std::string& service, const std::string& method) {
+  absl::MutexLock lock(&changes_);
+  maker_.AddMethod({.service = service, .method = method});
+  // The config is the one that is there, so nothing can be wrong with it.
+  const std::shared_ptr<const PlanBook> book = book_.Get();
+  if (!Publish(book->config, book->version).ok()) std::abort();
+  // Channels that nobody has used yet are replaced at once.
+  CarryOnRenewal();
+  AddFacts(book_.Get()->plans.back());
+  return static_cast<int>(methods_.size()) - 1;
+}
+
+void ClientCore::RenewChannels() {
+  absl::MutexLock lock(&changes_);
+  if (shut_down_) return;
+  for (const auto& [name, compartment] : book_.Get()->compartments) {
+    compartment->channels().Renew(compartment->channels().spec());
+  }
+}
+
+absl::Status ClientCore::Reload() {
+  const bool credential_files = HasCredentialFiles();
+  if (!config_file_ && !credential_files) {
+    return absl::FailedPreconditionError("the client was made without files: there is nothing to read again");
+  }
+  if (config_file_) {
+    if (absl::Status status = ReloadConfigFile(); !status.ok()) return status;
+  }
+  if (!credential_files) return absl::OkStatus();
+  // Whoever asks wants to know at once what is wrong.
+  if (auto usable = MakeChannelCredentials(credentials_); !usable.ok()) return usable.status();
+  return LookAtCredentials().status();
+}
+
+bool ClientCore::CarryOnRenewal() {
+  const std::shared_ptr<const PlanBook> book = book_.Get();
+  bool done = true;
+  for (const auto& [name, compartment] : book->compartments) done = compartment->channels().CarryOnRenewal() && done;
+  return done;
+}
+
+absl::Status ClientCore::OverrideCircuit(std::string_view compartment, CircuitOverride decision) {
+  std::shared_ptr<Compartment> found;
+  std::optional<CircuitTransition> transition;
+  {
+    // A breaker that a new config is about to replace would forget it.
+    absl::MutexLock lock(&changes_);
+    absl::StatusOr<std::shared_ptr<Compartment>> with_breaker = CompartmentWithBreaker(*book_.Get(), compartment);
+    if (!with_breaker.ok()) return with_breaker.status();
+    found = *std::move(with_breaker);
+    transition = Override(*found->breaker(), decision);
+  }
+  found->Announce(transition);
+  return absl::OkStatus();
+}
+
+// ---- The rest
 
 int ClientCore::IndexOf(std::string_view method) const {
   const google::protobuf::MethodDescriptor* descriptor = service_.FindMethodByName(std::string(method));
@@ -169,55 +312,22 @@ int ClientCore::IndexOf(std::string_view method) const {
   return descriptor->index();
 }
 
-MethodPlan ClientCore::PlanFor(std::string_view service, std::string_view method) const {
-  const MethodConfig* method_config = config_.FindMethod(service, method);
-  const BulkheadConfig* bulkhead = config_.FindBulkhead(service, method);
-  MethodPlan plan = {
-      .name = absl::StrCat(std::string(service), "/", std::string(method)),
-      .path = absl::StrCat("/", std::string(service), "/", std::string(method)),
-      .timeout = default_timeout_,
-      .throttle = throttle_.get(),
-      .compartment = compartments_.find(bulkhead == nullptr ? kUnclaimed : bulkhead->name)->second.get(),
-  };
-  if (method_config != nullptr) {
-    if (method_config->timeout) plan.timeout = *method_config->timeout;
-    plan.retry_policy = method_config->retry_policy;
-    plan.hedging_policy = method_config->hedging_policy;
-  }
-  const MethodExtras* extras = config_.FindExtras(service, method);
-  if (plan.hedging_policy && extras != nullptr && extras->hedging_delay_percentile) {
-    plan.latencies = std::make_unique<LatencyWindow>(*extras->hedging_delay_percentile);
-  }
-  plan.judged_by = plan.retry_policy;
-  if (plan.hedging_policy) plan.judged_by = RetryPolicy{.retryable_status_codes = plan.hedging_policy->non_fatal_status_codes};
-  return plan;
-}
-
-std::unique_ptr<AnswerPlan> ClientCore::AnswersFor(std::string_view service, std::string_view method, Fallback fallback) const {
-  const MethodExtras* extras = config_.FindExtras(service, method);
-  auto answers = std::make_unique<AnswerPlan>();
-  answers->fallback = std::move(fallback);
-  if (extras != nullptr && extras->stale_if_error) answers->stale = std::make_unique<StaleCache>(*extras->stale_if_error);
-  if (extras != nullptr && extras->single_flight) answers->flights = std::make_unique<SingleFlight>();
-  const bool any = answers->fallback || answers->stale != nullptr || answers->flights != nullptr;
-  return any ? std::move(answers) : nullptr;
-}
-
-int ClientCore::AddMethod(std::string_view service, std::string_view method) {
-  plans_.push_back(PlanFor(service, method));
-  return static_cast<int>(plans_.size()) - 1;
-}
-
 bool ClientCore::WaitReady(TimePoint deadline) {
+  const std::shared_ptr<const PlanBook> book = book_.Get();
   // All at once, and then one after the other.
-  for (const auto& [name, compartment] : compartments_) compartment->channels().Connect();
+  for (const auto& [name, compartment] : book->compartments) compartment->channels().Connect();
   bool ready = true;
-  for (const auto& [name, compartment] : compartments_) ready = compartment->channels().WaitReady(deadline) && ready;
+  for (const auto& [name, compartment] : book->compartments) ready = compartment->channels().WaitReady(deadline) && ready;
   return ready;
 }
 
 bool ClientCore::Shutdown(TimePoint deadline) {
-  for (const auto& [name, compartment] : compartments_) compartment->channels().Shutdown();
+  {
+    absl::MutexLock lock(&changes_);
+    shut_down_ = true;
+    for (const auto& [name, compartment] : book_.Get()->compartments) compartment->channels().Shutdown();
+  }
+  keeper_->Stop();
   if (CheckMayBlock().ok()) return gate_.Close(deadline);
   gate_.CloseNow();
   return false;
@@ -242,13 +352,21 @@ TimePoint After(std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
+absl::Status Reload(ClientCore& core) { return core.Reload(); }
+
+absl::Status SetConfig(ClientCore& core, const ServiceConfig& config) { return core.SetConfig(config); }
+
+absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision) {
+  return core.OverrideCircuit(compartment, decision);
+}
+
 bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout) {
   return CheckMayBlock().ok() && core.WaitReady(After(timeout));
 }
 
 bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout) { return core.Shutdown(After(timeout)); }
 
-const std::string& MethodPath(const ClientCore& core, int method) { return core.plan(method).path; }
+const std::string& MethodPath(const ClientCore& core, int method) { return core.path(method); }
 
 int MethodIndex(const ClientCore& core, std::string_view method) { return core.IndexOf(method); }
 

@@ -2,24 +2,29 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <map>
+#include <atomic>
+#include <deque>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "call/call_gate.h"
-#include "call/compartment.h"
-#include "call/method_plan.h"
+#include "call/plan_book.h"
+#include "call/plan_maker.h"
 #include "config/service_contract.h"
-#include "policy/retry_throttle.h"
-#include "transport/channel_pool.h"
+#include "policy/snapshot_cell.h"
+#include "transport/credentials.h"
 #include "userclient/client_options.h"
 #include "userclient/service_config.h"
 
 namespace userclient::internal {
+
+class ClientKeeper;
 
 /// What all calls of one client share: the plan of every method, the compartments with their channels, the retry throttle.
 /// Knows no service in particular. *Thread-safe after Create.*
@@ -29,12 +34,28 @@ class ClientCore {
   static absl::StatusOr<std::shared_ptr<ClientCore>> Create(const ClientOptions& options,
                                                             const google::protobuf::ServiceDescriptor& service,
                                                             const StubFactory& make_stub);
+  ~ClientCore();
 
   /// The position of a method of this client's service. Ends the process if there is no such method: a mistake in the program.
   int IndexOf(std::string_view method) const;
 
-  /// The plan of the method at a position.
-  const MethodPlan& plan(int method_index) const { return plans_[static_cast<size_t>(method_index)]; }
+  /// "/package.Service/Method", as it goes on the wire. Lives as long as the core.
+  const std::string& path(int method_index) const { return methods_[static_cast<size_t>(method_index)].path; }
+
+  /// Whether a blocking call of a method has to wait for an asynchronous one, as far as the present plan is concerned.
+  bool WaitsOnAsync(int method_index) const {
+    return methods_[static_cast<size_t>(method_index)].waits_on_async.load(std::memory_order_relaxed);
+  }
+
+  /// The plan of the method at a position, as it is now. A call keeps it to its end.
+  std::shared_ptr<const MethodPlan> plan(int method_index) const {
+    std::shared_ptr<const PlanBook> book = book_.Get();
+    const MethodPlan* const plan = &book->plans[static_cast<size_t>(method_index)];
+    return {std::move(book), plan};
+  }
+
+  /// Whose tokens the calls carry; null if they carry none.
+  TokenCache* tokens() const { return tokens_.get(); }
 
   /// Lets calls in, and none any more after Shutdown.
   CallGate& gate() { return gate_; }
@@ -48,29 +69,67 @@ class ClientCore {
 
   /// Adds the plan of a method that is not of this client's service, such as the health service's, and gives its position. Before
   /// the first call only.
-  int AddMethod(std::string_view service, std::string_view method);
+  int AddMethod(const std::string& service, const std::string& method);
+
+  /// Calls that begin from now on go by this config. *Errors:* as UserClient::Reload; nothing has changed then.
+  absl::Status SetConfig(ServiceConfig config, const std::string& subject = "a config set by the program");
+  /// Reads the file that the client was made with again.
+  absl::Status ReloadConfigFile();
+  std::shared_ptr<const ServiceConfig> config() const {
+    std::shared_ptr<const PlanBook> book = book_.Get();
+    const ServiceConfig* const config = &book->config;
+    return {std::move(book), config};
+  }
+
+  bool HasCredentialFiles();
+  /// Reads them again. True: they hold others now, and connections, living ones too, are being replaced by ones that use them.
+  /// *Errors:* those of CredentialRotation::Look; nothing has changed then.
+  absl::StatusOr<bool> LookAtCredentials();
+
+  /// Both of them, as far as there are files.
+  absl::Status Reload();
+
+  /// Makes new channels to the same target, which resolve its name anew, and gives up a renewal under way. CarryOnRenewal does
+  /// the rest.
+  void RenewChannels();
+  /// True: all new channels are in use. To be called now and then until that. *Never blocks.*
+  bool CarryOnRenewal();
+
+  /// *Errors:* as UserClient::OverrideCircuit.
+  absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision);
 
  private:
-  ClientCore(ServiceConfig config, const ClientOptions& options, const google::protobuf::ServiceDescriptor& service);
+  ClientCore(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service,
+             const TransportCredentials& credentials, PlanMaker maker, std::shared_ptr<const PlanBook> book);
 
-  MethodPlan PlanFor(std::string_view service, std::string_view method) const;
+  /// What is known of a method without its plan.
+  struct MethodFacts {
+    std::string path{};
+    std::atomic<bool> waits_on_async{false};
+  };
 
-  /// Null if nothing is asked for.
-  std::unique_ptr<AnswerPlan> AnswersFor(std::string_view service, std::string_view method, Fallback fallback) const;
+  void AddFacts(const MethodPlan& plan);
+  absl::Status Publish(ServiceConfig config, int version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changes_);
 
-  /// Whether this client's own retry plans repeat every call of a compartment that found no server.
-  bool RetriesEverythingOf(const BulkheadConfig* bulkhead) const;
-
-  absl::Status AddCompartments(const ChannelSpec& common, const StubFactory& make_stub, const CircuitListener& on_circuit_change);
-
-  const ServiceConfig config_;
-  const std::chrono::nanoseconds default_timeout_;
   const google::protobuf::ServiceDescriptor& service_;
-  std::unique_ptr<RetryThrottle> throttle_;
-  /// By name; "default" carries the methods that no bulkhead claims.
-  std::map<std::string, std::unique_ptr<Compartment>, std::less<>> compartments_;
-  std::vector<MethodPlan> plans_;
+  const std::optional<std::filesystem::path> config_file_;
+  const Credentials credentials_;
+  /// By position. Never moved: calls refer to them.
+  std::deque<MethodFacts> methods_;
+  /// Null: calls carry no bearer token.
+  const std::shared_ptr<TokenCache> tokens_;
   CallGate gate_;
+
+  /// One change at a time.
+  absl::Mutex changes_;
+  PlanMaker maker_ ABSL_GUARDED_BY(changes_);
+  CredentialRotation rotation_ ABSL_GUARDED_BY(changes_);
+  bool shut_down_ ABSL_GUARDED_BY(changes_) = false;
+  /// Written under changes_.
+  SnapshotCell<PlanBook> book_;
+
+  /// The first to go, because it uses all the rest.
+  std::unique_ptr<ClientKeeper> keeper_;
 };
 
 /// The contract of a service, as its proto states it.

@@ -1,5 +1,6 @@
 #include "call/compartment.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "call/attempt_rules.h"
@@ -10,10 +11,14 @@ namespace {
 /// The longest line for seats. A wait is bounded in time; this bounds what it can cost in memory.
 constexpr int kLongestLine = 100'000;
 
-std::unique_ptr<ConcurrencyLimiter> MakeLimiter(const BulkheadConfig& config, const AdaptiveLimit* adaptive) {
-  if (adaptive == nullptr && !config.max_concurrent_calls) return nullptr;
-  const int limit = adaptive != nullptr ? adaptive->limit() : *config.max_concurrent_calls;
-  return std::make_unique<ConcurrencyLimiter>(limit, config.max_wait > Duration::zero() ? kLongestLine : 0);
+std::optional<int> LimitOf(const BulkheadConfig& config, const AdaptiveLimit* adaptive) {
+  return adaptive != nullptr ? adaptive->limit() : config.max_concurrent_calls;
+}
+
+/// The present limit is where the search goes on.
+std::shared_ptr<AdaptiveLimit> GoOnFrom(AdaptiveLimitOptions options, const ConcurrencyLimiter* limiter) {
+  if (limiter != nullptr) options.initial = std::clamp(limiter->limit(), options.minimum, options.maximum);
+  return std::make_shared<AdaptiveLimit>(options);
 }
 
 AdaptiveLimit::Outcome OutcomeOf(const Judgement& judgement, absl::StatusCode code) {
@@ -31,14 +36,34 @@ AdaptiveLimit::Outcome OutcomeOf(const Judgement& judgement, absl::StatusCode co
 
 }  // namespace
 
-Compartment::Compartment(const BulkheadConfig& config, std::unique_ptr<ChannelPool> channels, CircuitListener on_circuit_change)
-    : name_(config.name),
-      channels_(std::move(channels)),
-      max_wait_(config.max_wait),
-      on_circuit_change_(std::move(on_circuit_change)) {
-  if (config.adaptive_limit) adaptive_limit_ = std::make_unique<AdaptiveLimit>(*config.adaptive_limit);
-  limiter_ = MakeLimiter(config, adaptive_limit_.get());
-  if (config.circuit_breaker) breaker_ = std::make_unique<CircuitBreaker>(*config.circuit_breaker, Random);
+Compartment::Compartment(const BulkheadConfig& config, std::shared_ptr<ChannelPool> channels, CircuitListener on_circuit_change)
+    : config_(config), channels_(std::move(channels)), on_circuit_change_(std::move(on_circuit_change)) {
+  if (config.adaptive_limit) adaptive_limit_ = std::make_shared<AdaptiveLimit>(*config.adaptive_limit);
+  if (const auto limit = LimitOf(config, adaptive_limit_.get())) {
+    limiter_ = std::make_shared<ConcurrencyLimiter>(*limit, kLongestLine);
+  }
+  if (config.circuit_breaker) breaker_ = std::make_shared<CircuitBreaker>(*config.circuit_breaker, Random);
+}
+
+Compartment::Compartment(const BulkheadConfig& config, const Compartment& before, TimePoint now)
+    : config_(config), channels_(before.channels_), on_circuit_change_(before.on_circuit_change_) {
+  if (config.adaptive_limit) {
+    const bool same = config.adaptive_limit == before.config_.adaptive_limit;
+    adaptive_limit_ = same ? before.adaptive_limit_ : GoOnFrom(*config.adaptive_limit, before.limiter_.get());
+  }
+  if (const auto limit = LimitOf(config, adaptive_limit_.get())) {
+    limiter_ = before.limiter_ != nullptr ? before.limiter_ : std::make_shared<ConcurrencyLimiter>(*limit, kLongestLine);
+    limiter_->SetLimit(*limit);
+  }
+  if (config.circuit_breaker == before.config_.circuit_breaker) {
+    breaker_ = before.breaker_;
+  } else if (config.circuit_breaker && before.breaker_ != nullptr) {
+    breaker_ = std::make_shared<CircuitBreaker>(*config.circuit_breaker, Random, before.breaker_->Retire(now), now);
+  } else if (config.circuit_breaker) {
+    breaker_ = std::make_shared<CircuitBreaker>(*config.circuit_breaker, Random);
+  } else {
+    before.breaker_->Retire(now);
+  }
 }
 
 Compartment::Admission Compartment::Admit(TimePoint now) {
@@ -61,7 +86,7 @@ void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgem
 }
 
 void Compartment::Announce(const std::optional<CircuitTransition>& transition) noexcept {
-  if (transition && on_circuit_change_) on_circuit_change_(name_, *transition);
+  if (transition && on_circuit_change_) on_circuit_change_(name(), *transition);
 }
 
 }  // namespace userclient::internal

@@ -18,15 +18,22 @@ namespace userclient::internal {
 /// A bulkhead at run time: connections that no other compartment uses, seats for calls in flight, and a breaker. *Thread-safe.*
 class Compartment {
  public:
-  Compartment(const BulkheadConfig& config, std::unique_ptr<ChannelPool> channels, CircuitListener on_circuit_change);
+  Compartment(const BulkheadConfig& config, std::shared_ptr<ChannelPool> channels, CircuitListener on_circuit_change);
 
-  const std::string& name() const { return name_; }
+  /// Takes the place of another one with a new config. Shares its channels, and goes on with what its breaker and its limits
+  /// know; the breaker of `before` decides nothing any more, but answers its calls as it last stood.
+  Compartment(const BulkheadConfig& config, const Compartment& before, TimePoint now);
+
+  const std::string& name() const { return config_.name; }
+  const BulkheadConfig& config() const { return config_; }
   ChannelPool& channels() { return *channels_; }
 
   /// Null: any number of calls may be in flight.
   ConcurrencyLimiter* limiter() { return limiter_.get(); }
   /// How long a call may wait for a seat.
-  Duration max_wait() const { return max_wait_; }
+  Duration max_wait() const { return config_.max_wait; }
+  /// Null: every attempt is let through.
+  CircuitBreaker* breaker() { return breaker_.get(); }
 
   /// The breaker's answer to one attempt; admits everything where there is none. `permit` may then be empty, and `admitted` is
   /// true.
@@ -50,16 +57,16 @@ class Compartment {
   void Settle(CircuitBreaker::Permit& permit, const Judgement& judgement, absl::StatusCode code, TimePoint now,
               Duration duration);
 
- private:
+  /// Tells the listener, if there is something to tell.
   void Announce(const std::optional<CircuitTransition>& transition) noexcept;
 
-  const std::string name_;
-  const std::unique_ptr<ChannelPool> channels_;
-  const Duration max_wait_;
+ private:
+  const BulkheadConfig config_;
+  const std::shared_ptr<ChannelPool> channels_;
   const CircuitListener on_circuit_change_;
-  std::unique_ptr<ConcurrencyLimiter> limiter_;
-  std::unique_ptr<AdaptiveLimit> adaptive_limit_;
-  std::unique_ptr<CircuitBreaker> breaker_;
+  std::shared_ptr<ConcurrencyLimiter> limiter_;
+  std::shared_ptr<AdaptiveLimit> adaptive_limit_;
+  std::shared_ptr<CircuitBreaker> breaker_;
 };
 
 }  // namespace userclient::internal

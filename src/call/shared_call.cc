@@ -11,11 +11,12 @@
 
 namespace userclient::internal {
 
-SharedCall::SharedCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::string key,
-                       std::shared_ptr<TypedCall> typed)
+SharedCall::SharedCall(std::shared_ptr<ClientCore> core, int method, std::shared_ptr<const MethodPlan> plan, CallOptions options,
+                       std::string key, std::shared_ptr<TypedCall> typed)
     : core_(std::move(core)),
       method_(method),
-      plan_(core_->plan(method)),
+      kept_plan_(std::move(plan)),
+      plan_(*kept_plan_),
       options_(std::move(options)),
       start_(Now()),
       deadline_(DeadlineOf(plan_, options_, start_)),

@@ -22,8 +22,8 @@ namespace userclient::internal {
 /// whatever comes first, exactly once.
 class SharedCall final : public CallHandle, public std::enable_shared_from_this<SharedCall> {
  public:
-  SharedCall(std::shared_ptr<ClientCore> core, int method, CallOptions options, std::string key,
-             std::shared_ptr<TypedCall> typed);
+  SharedCall(std::shared_ptr<ClientCore> core, int method, std::shared_ptr<const MethodPlan> plan, CallOptions options,
+             std::string key, std::shared_ptr<TypedCall> typed);
 
   /// Once.
   void Begin();
@@ -62,6 +62,7 @@ class SharedCall final : public CallHandle, public std::enable_shared_from_this<
 
   const std::shared_ptr<ClientCore> core_;
   const int method_;
+  const std::shared_ptr<const MethodPlan> kept_plan_;
   const MethodPlan& plan_;
   const CallOptions options_;
   const TimePoint start_;

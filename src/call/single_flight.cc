@@ -15,20 +15,22 @@ using google::protobuf::MessageLite;
 /// What CallAsync runs for a flight.
 class FlightCall final : public TypedCall {
  public:
-  FlightCall(SingleFlight& flights, std::shared_ptr<Flight> flight) : flights_(flights), flight_(std::move(flight)) {}
+  FlightCall(std::shared_ptr<SingleFlight> flights, std::shared_ptr<Flight> flight)
+      : flights_(std::move(flights)), flight_(std::move(flight)) {}
 
   void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
              std::function<void(grpc::Status)> done) override {
     flight_->carrier->Start(number, channel, context, std::move(done));
   }
 
-  void Complete(absl::Status status, int winner) override { flights_.Land(*flight_, status, winner); }
+  void Complete(absl::Status status, int winner) override { flights_->Land(*flight_, status, winner); }
 
   const MessageLite& request() const override { return flight_->carrier->request(); }
   MessageLite& response(int number) override { return flight_->carrier->response(number); }
 
  private:
-  SingleFlight& flights_;
+  /// A flight may outlive the config that asked for it.
+  const std::shared_ptr<SingleFlight> flights_;
   const std::shared_ptr<Flight> flight_;
 };
 
@@ -52,7 +54,7 @@ void SingleFlight::Join(const std::shared_ptr<SharedCall>& call) {
   options.response_metadata = &flight->metadata;
   options.report = &flight->report;
   std::shared_ptr<CallHandle> handle =
-      CallAsync(call->core(), call->method(), std::move(options), std::make_unique<FlightCall>(*this, flight));
+      CallAsync(call->core(), call->method(), std::move(options), std::make_unique<FlightCall>(shared_from_this(), flight));
   {
     const std::lock_guard lock(mutex_);
     if (flight->ended) return;

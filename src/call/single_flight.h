@@ -17,7 +17,7 @@ struct Flight;
 /// as anybody waits for it. What it ends with, refusals included, all who wait get, and it is counted once.
 ///
 /// *Thread-safe.* Calls and callers are never touched under its mutex.
-class SingleFlight {
+class SingleFlight : public std::enable_shared_from_this<SingleFlight> {
  public:
   SingleFlight() = default;
   SingleFlight(const SingleFlight&) = delete;

@@ -14,6 +14,9 @@ constexpr std::chrono::milliseconds kWarmUpLook(1);
 // gRPC's waits for a state cannot be cancelled, so they are short.
 constexpr std::chrono::milliseconds kStateWait(50);
 
+/// An in-process channel has no connection, and so no state; gRPC says SHUTDOWN of it. No other channel that lives does.
+bool IsReady(grpc_connectivity_state state) { return state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_SHUTDOWN; }
+
 int64_t Ticks(ChannelPool::TimePoint time) { return time.time_since_epoch().count(); }
 
 /// `time + duration`, which a duration that means "never" does not overflow.
@@ -26,6 +29,10 @@ absl::Status CheckSizes(const ChannelSpec& spec) {
   if (spec.largest() < spec.count) {
     return absl::InvalidArgumentError(
         absl::StrCat("channels: the maximum (", spec.largest(), ") is smaller than the number to begin with (", spec.count, ")"));
+  }
+  if (spec.largest() > ChannelPool::kMostChannels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("channels: ", spec.largest(), " are too many; at most ", ChannelPool::kMostChannels));
   }
   if (spec.grow_at < 1) {
     return absl::InvalidArgumentError(
@@ -43,7 +50,9 @@ absl::Status CheckSizes(const ChannelSpec& spec) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChannelPool>> ChannelPool::Create(const ChannelSpec& spec, const StubFactory& make_stub) {
-  if (absl::Status status = CheckTarget(spec.target); !status.ok()) return status;
+  if (spec.factory == nullptr) {
+    if (absl::Status status = CheckTarget(spec.target); !status.ok()) return status;
+  }
   if (absl::Status status = CheckChannelConfig(spec.service_config_json); !status.ok()) return status;
   if (absl::Status status = CheckSizes(spec); !status.ok()) return status;
 
@@ -51,8 +60,10 @@ absl::StatusOr<std::unique_ptr<ChannelPool>> ChannelPool::Create(const ChannelSp
   absl::MutexLock lock(&pool->chores_);
   for (int i = 0; i < spec.count; ++i) {
     PoolMember* member = pool->NewMember(i);
-    // A sound channel is idle until its first call; a lame one, on which every call would fail, says so at once.
-    const bool lame = member->channel().channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+    // A sound channel is idle until its first call; a lame one, on which every call would fail, says so at once. Those of a
+    // factory are what it makes them.
+    const bool lame = spec.factory == nullptr &&
+                      member->channel().channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
     pool->AddToUse(member);
     if (lame) {
       return absl::InvalidArgumentError(absl::StrCat("target \"", spec.target,
@@ -65,13 +76,16 @@ absl::StatusOr<std::unique_ptr<ChannelPool>> ChannelPool::Create(const ChannelSp
 }
 
 ChannelPool::ChannelPool(const ChannelSpec& spec, StubFactory make_stub)
-    : spec_(spec),
-      make_stub_(std::move(make_stub)),
-      slots_(new std::atomic<PoolMember*>[static_cast<size_t>(spec.largest())]()),
-      needed_at_(new std::atomic<int64_t>[static_cast<size_t>(spec.largest())]()) {}
+    : make_stub_(std::move(make_stub)),
+      calls_per_channel_(spec.grow_at),
+      count_(spec.count),
+      slots_(new std::atomic<PoolMember*>[kMostChannels]()),
+      needed_at_(new std::atomic<int64_t>[kMostChannels]()),
+      spec_(spec) {}
 
 ChannelPool::~ChannelPool() {
   absl::MutexLock lock(&chores_);
+  GiveUpRenewal();
   if (warming_ != nullptr) warming_->Close();
   for (PoolMember* member : members_) member->Abandon();
 }
@@ -117,8 +131,8 @@ void ChannelPool::Grow() {
 void ChannelPool::Tend() {
   const TimePoint now = Clock::now();
   // With one call more. As long as fewer channels than there are can carry them, the last ones are not needed.
-  const int needed = std::min(CallsInUse() / spec_.grow_at + 1, size());
-  for (int i = spec_.count; i < needed; ++i) {
+  const int needed = std::min(CallsInUse() / calls_per_channel_ + 1, size());
+  for (int i = count_.load(std::memory_order_relaxed); i < needed; ++i) {
     if (const int64_t ticks = Ticks(now); ticks > needed_at_[i].load(std::memory_order_relaxed)) {
       needed_at_[i].store(ticks, std::memory_order_relaxed);
     }
@@ -133,7 +147,7 @@ void ChannelPool::Tend() {
 void ChannelPool::TryOut(TimePoint now) {
   if (warming_ == nullptr) return;
   // A channel that fails to connect may be idle again, depending on its balancing policy.
-  if (warming_->channel().channel->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY) {
+  if (IsReady(warming_->channel().channel->GetState(/*try_to_connect=*/true))) {
     needed_at_[size()].store(Ticks(now), std::memory_order_relaxed);
     AddToUse(std::exchange(warming_, nullptr));
   } else if (now >= warming_until_ || shut_down_.load(std::memory_order_relaxed)) {
@@ -147,7 +161,7 @@ void ChannelPool::Shrink(TimePoint now) {
   if (warming_ != nullptr) return;
   while (size() > spec_.count) {
     const int last = size() - 1;
-    const bool needed_now = CallsInUse() / spec_.grow_at >= last;
+    const bool needed_now = CallsInUse() / calls_per_channel_ >= last;
     if (needed_now || Ticks(now) - needed_at_[last].load(std::memory_order_relaxed) < spec_.shrink_after.count()) return;
     size_.store(last, std::memory_order_release);
     slots_[last].load(std::memory_order_relaxed)->Close();
@@ -165,7 +179,7 @@ void ChannelPool::PlanChores(TimePoint now) {
   }
   static_assert(TimePoint::max().time_since_epoch().count() == kNoChore);
   next_chore_.store(Ticks(next), std::memory_order_relaxed);
-  grow_at_.store(may_grow && now >= no_growth_before_ ? static_cast<uint32_t>(spec_.grow_at) : kNoGrowth,
+  grow_at_.store(may_grow && now >= no_growth_before_ ? static_cast<uint32_t>(calls_per_channel_) : kNoGrowth,
                  std::memory_order_relaxed);
 }
 
@@ -199,9 +213,9 @@ bool ChannelPool::WaitReady(TimePoint deadline, const std::stop_token& stop) {
   Connect();
   for (const auto& channel : InUse()) {
     grpc_connectivity_state state;
-    while ((state = channel->GetState(/*try_to_connect=*/true)) != GRPC_CHANNEL_READY) {
+    while (!IsReady(state = channel->GetState(/*try_to_connect=*/true))) {
       const TimePoint now = Clock::now();
-      if (now >= deadline || stop.stop_requested() || shut_down_.load() || state == GRPC_CHANNEL_SHUTDOWN) return false;
+      if (now >= deadline || stop.stop_requested() || shut_down_.load()) return false;
       const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kStateWait);
       channel->WaitForStateChange(state, std::chrono::system_clock::now() + wait);
     }
@@ -209,9 +223,83 @@ bool ChannelPool::WaitReady(TimePoint deadline, const std::stop_token& stop) {
   return !shut_down_.load();
 }
 
+void ChannelPool::Renew(const ChannelSpec& spec) {
+  absl::MutexLock lock(&chores_);
+  if (shut_down_.load()) return;
+  GiveUpRenewal();
+  // A channel by the old spec; the next call that needs it makes another.
+  if (warming_ != nullptr) std::exchange(warming_, nullptr)->Close();
+  spec_ = spec;
+  count_.store(spec.count, std::memory_order_relaxed);
+  const auto state_of = [](const PoolMember& member) { return member.channel().channel->GetState(/*try_to_connect=*/false); };
+  bool connected = false;
+  successors_.resize(static_cast<size_t>(std::min(size(), spec.largest())), nullptr);
+  for (size_t i = 0; i < successors_.size(); ++i) {
+    successors_[i] = NewMember(static_cast<int>(i));
+    connected |= state_of(*slots_[i].load(std::memory_order_relaxed)) == GRPC_CHANNEL_READY;
+  }
+  Resize(connected);
+  PlanChores(Clock::now());
+}
+
+/// To what the spec says now.
+void ChannelPool::Resize(bool connect) {
+  while (size() > spec_.largest()) {
+    const int last = size() - 1;
+    size_.store(last, std::memory_order_release);
+    slots_[last].load(std::memory_order_relaxed)->Close();
+  }
+  while (size() < spec_.count) {
+    PoolMember* const member = NewMember(size());
+    if (connect) member->channel().channel->GetState(/*try_to_connect=*/true);
+    AddToUse(member);
+  }
+}
+
+bool ChannelPool::CarryOnRenewal() {
+  absl::MutexLock lock(&chores_);
+  bool done = true;
+  for (size_t i = 0; i < successors_.size(); ++i) {
+    PoolMember*& successor = successors_[i];
+    if (successor == nullptr) continue;
+    // It may have left meanwhile, because nobody needed it.
+    if (i >= static_cast<size_t>(size())) {
+      std::exchange(successor, nullptr)->Close();
+      continue;
+    }
+    PoolMember* const old = slots_[i].load(std::memory_order_relaxed);
+    const grpc_connectivity_state before = old->channel().channel->GetState(/*try_to_connect=*/false);
+    // Nobody has called over it: nor need its successor connect before somebody does.
+    const bool try_to_connect = before != GRPC_CHANNEL_IDLE;
+    const bool ready = IsReady(successor->channel().channel->GetState(try_to_connect));
+    if (!ready && before == GRPC_CHANNEL_READY) {
+      done = false;
+      continue;
+    }
+    successor->Open();
+    slots_[i].store(std::exchange(successor, nullptr), std::memory_order_release);
+    old->Close();
+  }
+  if (done) successors_.clear();
+  return done;
+}
+
+void ChannelPool::GiveUpRenewal() {
+  for (PoolMember* successor : successors_) {
+    if (successor != nullptr) successor->Close();
+  }
+  successors_.clear();
+}
+
+ChannelSpec ChannelPool::spec() const {
+  absl::MutexLock lock(&chores_);
+  return spec_;
+}
+
 void ChannelPool::Shutdown() {
   absl::MutexLock lock(&chores_);
   shut_down_.store(true);
+  GiveUpRenewal();
   if (warming_ != nullptr) std::exchange(warming_, nullptr)->Close();
   PlanChores(Clock::now());
 }

@@ -22,11 +22,18 @@ namespace userclient::internal {
 /// up to `max_count`, and uses it once it is READY; additional channels leave when they have not been needed for `shrink_after`.
 /// All of this happens on the way of calls, which never wait for it: there is no thread and no timer, so a pool that nobody uses
 /// stays as it is.
+///
+/// Channels are renewed (for addresses that gRPC has not seen yet, for new certificates, for a new config) one by one and made
+/// before broken: calls go over the old one until the new one is READY, and those in flight finish where they began. With equal
+/// arguments gRPC hands the living connections of the old channel to the new one, so only new addresses cost a connection.
 class ChannelPool {
  public:
   using Clock = std::chrono::steady_clock;
   using TimePoint = Clock::time_point;
   using Lease = ChannelLease;
+
+  /// Of one pool.
+  static constexpr int kMostChannels = 64;
 
   struct ChannelState {
     int pool_number = 0;
@@ -63,7 +70,19 @@ class ChannelPool {
   /// Tells every channel to connect. *Never blocks.*
   void Connect();
 
-  /// No growth any more, and nobody waits for readiness. Channels can still be taken.
+  /// Begins to replace every channel by a new one, made by this spec, in which `grow_at` does not count; takes the place of a
+  /// renewal that is not done. More channels are made, or surplus ones closed, if the spec has another number of them. At most
+  /// kMostChannels. The spec must be one that Create would accept. *Never blocks.*
+  void Renew(const ChannelSpec& spec);
+
+  /// Puts those new channels to use that are READY, or whose predecessor is of no use itself. True: all are in use, and
+  /// the renewal is done. To be called now and then until then. *Never blocks.*
+  bool CarryOnRenewal();
+
+  /// What the channels are made by.
+  ChannelSpec spec() const;
+
+  /// No growth and no renewal any more, and nobody waits for readiness. Channels can still be taken.
   void Shutdown();
 
   /// Channels in use.
@@ -91,12 +110,17 @@ class ChannelPool {
   void PlanChores(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
   PoolMember* NewMember(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
   void AddToUse(PoolMember* member) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  void GiveUpRenewal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
+  void Resize(bool connect) ABSL_EXCLUSIVE_LOCKS_REQUIRED(chores_);
 
-  const ChannelSpec spec_;
   const StubFactory make_stub_;
+  /// Of the spec that the pool began with.
+  const int calls_per_channel_;
 
   // Read by every call, written only when the pool changes.
   std::atomic<int> size_{0};
+  /// Those that are always there.
+  std::atomic<int> count_;
   std::atomic<uint32_t> grow_at_{kNoGrowth};
   /// When the next chore is due, in ticks of the clock. kNoChore at the minimum, so that calls read no clock there.
   std::atomic<int64_t> next_chore_{kNoChore};
@@ -110,10 +134,13 @@ class ChannelPool {
 
   std::atomic<bool> shut_down_{false};
   mutable absl::Mutex chores_;
+  ChannelSpec spec_ ABSL_GUARDED_BY(chores_);
   /// All that were ever made; vacant ones are used again.
   std::vector<PoolMember*> members_ ABSL_GUARDED_BY(chores_);
   /// The next channel, which is connecting.
   PoolMember* warming_ ABSL_GUARDED_BY(chores_) = nullptr;
+  /// By slot: the channel that is to come into use there; null where none is.
+  std::vector<PoolMember*> successors_ ABSL_GUARDED_BY(chores_);
   TimePoint warming_until_ ABSL_GUARDED_BY(chores_){};
   /// After a channel that did not become READY.
   TimePoint no_growth_before_ ABSL_GUARDED_BY(chores_) = TimePoint::min();

@@ -30,6 +30,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   // For configs that choose no policy. pick_first, gRPC's own default, would send everything to one pod.
   arguments.SetLoadBalancingPolicyName("round_robin");
   // Part of the key under which gRPC shares connections between channels.
+  arguments.SetInt("userclient.client", spec.client_number);
   arguments.SetInt("userclient.pool", spec.first_pool_number + index);
   // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two
   // minutes.
@@ -38,10 +39,16 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   // In spite of its name this bounds one attempt to connect, TLS handshake included (20 s by default): a black-holed address is
   // given up sooner, a slow handshake still gets through.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
+  // A connection whose bytes nobody acknowledges is closed after ten seconds (keepalive sets TCP_USER_TIMEOUT), and so does not
+  // come back when outlier detection would try its pod again. Pings, which also find a process that hangs, are sent only beside
+  // calls and no more often than every stock server allows: five minutes (gRPC in C++, Go and Java).
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, spec.transparent_retries ? 1 : 0);
   // A proxy taken from the environment would hide the pods behind one address.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (index >= spec.count) SetIdleTimeout(spec, arguments);
+  if (spec.authority) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, *spec.authority);
   if (!spec.user_agent.empty()) arguments.SetUserAgentPrefix(spec.user_agent);
   return arguments;
 }
@@ -49,7 +56,9 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
 }  // namespace
 
 PooledChannel MakePooledChannel(const ChannelSpec& spec, int index, const StubFactory& make_stub) {
-  auto channel = grpc::CreateCustomChannel(spec.target, spec.credentials, ArgumentsFor(spec, index));
+  const grpc::ChannelArguments arguments = ArgumentsFor(spec, index);
+  auto channel =
+      spec.factory != nullptr ? (*spec.factory)(arguments) : grpc::CreateCustomChannel(spec.target, spec.credentials, arguments);
   return {.channel = channel, .stub = make_stub(channel)};
 }
 

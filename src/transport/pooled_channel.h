@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "userclient/channel_factory.h"
 #include "userclient/internal/pooled_channel.h"
 
 namespace userclient::internal {
@@ -16,11 +17,16 @@ namespace userclient::internal {
 struct ChannelSpec {
   std::string target{};
   std::shared_ptr<grpc::ChannelCredentials> credentials{};
+  /// In place of the two; null where they are given.
+  std::shared_ptr<const ChannelFactory> factory{};
+  /// The name that the server is asked for, and that its certificate must be for, instead of the host in the target.
+  std::optional<std::string> authority{};
   /// The service config for gRPC itself.
   std::string service_config_json = "{}";
   std::string user_agent{};
-  /// Channels with the same number share connections, others never do: the compartment decides it. A pool takes `largest()`
-  /// numbers from here on.
+  /// Channels share connections if they have both numbers and all else in common, and never otherwise: the client and the
+  /// compartment decide it. A pool takes `largest()` pool numbers from here on.
+  int client_number = 0;
   int first_pool_number = 0;
   /// Channels that are always there; at least 1.
   int count = 1;
@@ -38,6 +44,8 @@ struct ChannelSpec {
   bool transparent_retries = true;
 
   int largest() const { return max_count.value_or(count); }
+
+  friend bool operator==(const ChannelSpec&, const ChannelSpec&) = default;
 };
 
 /// Makes the channel with the index-th pool number of the spec; does not connect it.

@@ -160,6 +160,38 @@ TEST_P(CircuitBreakerCallTest, OtherCompartmentsGoOn) {
   EXPECT_TRUE(client_->ListUsers({}).ok());
 }
 
+TEST_P(CircuitBreakerCallTest, AnOperatorMayOpenIt) {
+  Connect(BreakerConfig(kOpensAtOnce));
+  ASSERT_EQ(client_->OverrideCircuit("reads", CircuitOverride::kOpen), absl::OkStatus());
+
+  EXPECT_EQ(RejectionOf(GetUser()), Rejection::kCircuitOpen);
+  EXPECT_EQ(server_->attempts("GetUser"), 0);
+
+  ASSERT_EQ(client_->OverrideCircuit("reads", CircuitOverride::kNone), absl::OkStatus());
+  EXPECT_EQ(GetUser(), absl::OkStatus());
+  EXPECT_THAT(transitions(), ElementsAre("reads: closed to forced open", "reads: forced open to closed"));
+}
+
+TEST_P(CircuitBreakerCallTest, AnOperatorMayKeepItClosed) {
+  server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable, "down")});
+  Connect(BreakerConfig(kOpensAtOnce));
+  ASSERT_EQ(client_->OverrideCircuit("reads", CircuitOverride::kClosed), absl::OkStatus());
+
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(GetUser().message(), "down");
+
+  EXPECT_THAT(transitions(), ElementsAre("reads: closed to forced closed"));
+}
+
+TEST_P(CircuitBreakerCallTest, OnlyACompartmentWithABreakerCanBeOverridden) {
+  Connect(BreakerConfig(kOpensAtOnce));
+
+  const absl::Status unknown = client_->OverrideCircuit("raeds", CircuitOverride::kOpen);
+  const absl::Status without = client_->OverrideCircuit("default", CircuitOverride::kOpen);
+
+  EXPECT_EQ(unknown, absl::NotFoundError("there is no compartment \"raeds\"; there are: default, reads"));
+  EXPECT_EQ(without.code(), StatusCode::kFailedPrecondition);
+}
+
 INSTANTIATE_TEST_SUITE_P(Faces, CircuitBreakerCallTest, ::testing::Values(Face::kBlocking, Face::kAsync),
                          [](const auto& face) { return face.param == Face::kBlocking ? "Blocking" : "Async"; });
 

@@ -25,15 +25,20 @@ using user::v1::GetUserResponse;
 using user::v1::UserService;
 using namespace std::chrono_literals;
 
+/// Both faces must behave alike.
+enum class Face { kBlocking, kAsync };
+
 /// Answers GetUser by asking the service behind it, on behalf of its own caller.
 class Middle final : public UserService::Service {
  public:
-  Middle(UserClient behind, CallOptions options) : behind_(std::move(behind)), options_(std::move(options)) {}
+  Middle(UserClient behind, Face face, CallOptions options)
+      : behind_(std::move(behind)), face_(face), options_(std::move(options)) {}
 
   grpc::Status GetUser(grpc::ServerContext* context, const GetUserRequest* request, GetUserResponse* response) override {
     CallOptions options = options_;
     options.parent = context;
-    absl::StatusOr<GetUserResponse> user = behind_.GetUser(*request, options);
+    absl::StatusOr<GetUserResponse> user =
+        face_ == Face::kBlocking ? behind_.GetUser(*request, options) : behind_.GetUserAsync(*request, options).Get();
     returned_.set_value(user.status());
     if (!user.ok()) return {static_cast<grpc::StatusCode>(user.status().raw_code()), std::string(user.status().message())};
     *response = *user;
@@ -45,17 +50,18 @@ class Middle final : public UserService::Service {
 
  private:
   UserClient behind_;
+  const Face face_;
   CallOptions options_;
   std::promise<absl::Status> returned_;
 };
 
-class DeadlinePropagationTest : public ::testing::Test {
+class DeadlinePropagationTest : public ::testing::TestWithParam<Face> {
  protected:
   void Start(const std::string& config, CallOptions options = {}) {
     absl::StatusOr<FlakyUserServer> behind = FlakyUserServer::Start({.seed_users = 1});
     ASSERT_TRUE(behind.ok()) << behind.status();
     behind_.emplace(*std::move(behind));
-    middle_ = std::make_unique<Middle>(ConnectTo(behind_->address(), config), std::move(options));
+    middle_ = std::make_unique<Middle>(ConnectTo(behind_->address(), config), GetParam(), std::move(options));
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -79,7 +85,7 @@ void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout)
   context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
 
-TEST_F(DeadlinePropagationTest, TheParentsDeadlineGoesAlong) {
+TEST_P(DeadlinePropagationTest, TheParentsDeadlineGoesAlong) {
   Start(RetryConfig({}, "", "3000s"));
   grpc::ClientContext context;
   SetTimeout(context, 20s);
@@ -93,7 +99,7 @@ TEST_F(DeadlinePropagationTest, TheParentsDeadlineGoesAlong) {
   EXPECT_GT(attempts[0].time_left.value(), 1s);
 }
 
-TEST_F(DeadlinePropagationTest, AParentWithoutADeadlineLeavesTheMethods) {
+TEST_P(DeadlinePropagationTest, AParentWithoutADeadlineLeavesTheMethods) {
   Start(RetryConfig({}, "", "15s"));
   grpc::ClientContext context;
   GetUserResponse user;
@@ -103,7 +109,7 @@ TEST_F(DeadlinePropagationTest, AParentWithoutADeadlineLeavesTheMethods) {
   EXPECT_LE(behind_->ReceivedAttempts("GetUser").at(0).time_left.value(), WithRounding(15s));
 }
 
-TEST_F(DeadlinePropagationTest, TheParentsCancellationGoesAlong) {
+TEST_P(DeadlinePropagationTest, TheParentsCancellationGoesAlong) {
   Start(RetryConfig({}, "", "3000s"));
   behind_->ScriptRepeatedly("GetUser", {Hang()});
   grpc::ClientContext context;
@@ -120,7 +126,7 @@ TEST_F(DeadlinePropagationTest, TheParentsCancellationGoesAlong) {
   EXPECT_EQ(behind_->attempts("GetUser"), 1);
 }
 
-TEST_F(DeadlinePropagationTest, TheParentsCancellationEndsAWaitBetweenAttempts) {
+TEST_P(DeadlinePropagationTest, TheParentsCancellationEndsAWaitBetweenAttempts) {
   Start(RetryConfig({.initial_backoff = "1000s", .max_backoff = "1000s"}, "", "3000s"));
   behind_->ScriptRepeatedly("GetUser", {Fail(absl::StatusCode::kUnavailable)});
   grpc::ClientContext context;
@@ -135,7 +141,7 @@ TEST_F(DeadlinePropagationTest, TheParentsCancellationEndsAWaitBetweenAttempts) 
   EXPECT_EQ(behind_->attempts("GetUser"), 1);
 }
 
-TEST_F(DeadlinePropagationTest, TheParentsTraceGoesAlong) {
+TEST_P(DeadlinePropagationTest, TheParentsTraceGoesAlong) {
   Start(RetryConfig());
   grpc::ClientContext context;
   context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
@@ -151,7 +157,7 @@ TEST_F(DeadlinePropagationTest, TheParentsTraceGoesAlong) {
   EXPECT_EQ(attempt.metadata.count("authorization"), 0u) << "the caller's token is not for the service behind";
 }
 
-TEST_F(DeadlinePropagationTest, ATraceThatTheCallerSetsWins) {
+TEST_P(DeadlinePropagationTest, ATraceThatTheCallerSetsWins) {
   Start(RetryConfig(), {.metadata = {{"traceparent", "00-11111111111111111111111111111111-2222222222222222-01"}}});
   grpc::ClientContext context;
   context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
@@ -210,6 +216,9 @@ TEST(CallDeadlineTest, ACallEndsAtItsDeadlineWhateverTheServerDoes) {
   EXPECT_EQ(ReportOf(user.status())->end, CallEnd::kDeadline);
   EXPECT_GE(ReportOf(user.status())->duration, 50ms);
 }
+
+INSTANTIATE_TEST_SUITE_P(Faces, DeadlinePropagationTest, ::testing::Values(Face::kBlocking, Face::kAsync),
+                         [](const auto& face) { return face.param == Face::kBlocking ? "Blocking" : "Async"; });
 
 }  // namespace
 }  // namespace userclient::testing

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/test_client.h"
@@ -169,6 +170,31 @@ TEST_F(HedgingTest, IsRefusedForMethodsWithSideEffects) {
 
   EXPECT_EQ(client.status().code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(client.status().message()), ::testing::HasSubstr("CreateUser"));
+}
+
+// Guesses are for clients that have room for them: what makes the calls of a full one slow may be that there are too many.
+TEST_F(HedgingTest, SendsNoHedgeWhenItsCompartmentIsNearlyFull) {
+  server_->ScriptRepeatedly("GetUser", {Delay(150ms)});
+  const UserClient client =
+      ConnectTo(server_->address(), HedgingConfig({.delay = "0.01s"}, R"(, "userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "maxConcurrentCalls": 5}]})"));
+  std::vector<PendingCall<user::v1::GetUserResponse>> calls;
+  calls.reserve(5);
+  for (int i = 0; i < 5; ++i) calls.push_back(client.GetUserAsync(AskFor("u-1")));
+
+  for (auto& call : calls) EXPECT_TRUE(std::move(call).Get().ok());
+
+  EXPECT_EQ(server_->attempts("GetUser"), 5);
+}
+
+TEST_F(HedgingTest, ACompartmentWithRoomHedges) {
+  server_->Script("GetUser", {Hang(), Ok()});
+  const UserClient client = ConnectTo(server_->address(), HedgingConfig({}, R"(, "userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "maxConcurrentCalls": 5}]})"));
+
+  EXPECT_TRUE(client.GetUser(AskFor("u-1")).ok());
+
+  EXPECT_EQ(server_->attempts("GetUser"), 2);
 }
 
 }  // namespace

@@ -15,9 +15,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "userclient/call_options.h"
+#include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
 #include "userclient/internal/pending_state.h"
 #include "userclient/internal/pooled_channel.h"
+#include "userclient/service_config.h"
 
 namespace google::protobuf {
 class MessageLite;
@@ -52,7 +54,8 @@ class TypedCall {
  public:
   virtual ~TypedCall() = default;
 
-  /// Starts attempt `number`, from 0, with a response of its own. `done` is called exactly once.
+  /// Starts attempt `number`, from 0, with a response of its own. `done` is called exactly once. The same number may be started
+  /// again when it has ended.
   virtual void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
                      std::function<void(grpc::Status)> done) = 0;
 
@@ -86,6 +89,9 @@ std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int meth
 /// (hedging), or be shared (singleFlight).
 bool WaitsOnAsync(const ClientCore& core, int method);
 
+absl::Status Reload(ClientCore& core);
+absl::Status SetConfig(ClientCore& core, const ServiceConfig& config);
+absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision);
 bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout);
 bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout);
 

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "call/client_core.h"
+#include "call/method_plan.h"
+#include "userclient/internal/call_engine.h"
+
+namespace userclient::internal {
+
+/// Runs a call by this plan to its end on this thread.
+absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOptions& options, BlockingAttempt make_attempt);
+
+}  // namespace userclient::internal

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+namespace userclient::internal {
+
+/// Files that belong together, and whose content matters: not their time, nor whether they were written anew, replaced, or are
+/// links that point elsewhere now (as Kubernetes changes its volumes). *Not thread-safe.*
+class WatchedFiles {
+ public:
+  /// Reads them for the first time.
+  explicit WatchedFiles(std::vector<std::filesystem::path> files) : files_(std::move(files)), content_(Read()) {}
+
+  bool empty() const { return files_.empty(); }
+  const std::vector<std::filesystem::path>& files() const { return files_; }
+
+  /// Reads them again: whether they hold something else than the last time. A file that cannot be read holds nothing.
+  bool Changed();
+
+ private:
+  /// A hash of all: what they hold may be secret, and is not kept.
+  uint64_t Read() const;
+
+  std::vector<std::filesystem::path> files_;
+  uint64_t content_;
+};
+
+}  // namespace userclient::internal
