@@ -210,8 +210,7 @@ struct ServiceConfig {
   std::vector<MethodExtras> extras{};
   std::optional<RetryThrottling> retry_throttling{};
   std::vector<BulkheadConfig> bulkheads{};
-  /// How often a `dns:` target is looked up again. At least 100 ms. Read and checked; executed from the release that brings the
-  /// watcher.
+  /// How often the name of a `dns:` target is looked up again, give or take a fifth. At least 100 ms.
   std::chrono::nanoseconds dns_refresh = std::chrono::seconds(5);
 
   /// What is left for gRPC's channel: the file without everything that userclient executes itself. Not checked against the load

@@ -36,7 +36,6 @@ class Advisor {
     for (size_t index = 0; index < config_.extras.size(); ++index) {
       AdviseOnExtras(config_.extras[index], Path().Key("userclient").Key("methods").At(index));
     }
-    AdviseOnDnsRefresh();
     return std::move(notes_);
   }
 
@@ -121,10 +120,6 @@ class Advisor {
   }
 
   // The one field that waits for its engine. When it arrives, this goes, here and in docs/service_config.md.
-  void AdviseOnDnsRefresh() {
-    if (config_.dns_refresh == ServiceConfig().dns_refresh) return;
-    Note(Path().Key("userclient").Key("dnsRefresh"), "is read and checked, but not executed in this release");
-  }
 
   const ServiceConfig& config_;
   std::vector<std::string> notes_;

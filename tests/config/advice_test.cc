@@ -139,10 +139,5 @@ TEST(AdviceTest, AnswersThatAreMoreThanAnHourOld) {
                           "rarely meant"));
 }
 
-TEST(AdviceTest, TheDnsRefreshIsNotExecutedYet) {
-  EXPECT_THAT(AdviseOn(R"({"loadBalancingConfig": [{"round_robin": {}}], "userclient": {"dnsRefresh": "1s"}})"),
-              ElementsAre("userclient.dnsRefresh: is read and checked, but not executed in this release"));
-}
-
 }  // namespace
 }  // namespace userclient
