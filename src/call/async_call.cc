@@ -11,20 +11,6 @@
 #include "transport/status.h"
 
 namespace userclient::internal {
-namespace {
-
-/// Runs a function at this time, on a thread that brings gRPC's alarms.
-void OnAlarmThread(TimePoint time, std::function<void()> function) {
-  auto* const alarm = new grpc::Alarm;
-  alarm->Set(ToTimespec(time), [alarm, function = std::move(function)](bool) {
-    const CallbackScope scope;
-    function();
-    delete alarm;
-  });
-}
-
-}  // namespace
-
 AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
                      std::unique_ptr<TypedCall> typed)
     : core_(std::move(core)),
@@ -38,68 +24,17 @@ AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const Met
       recorder_(plan_, options_, start_),
       attempt_plan_(plan_, start_, deadline_.at) {}
 
-void AsyncCall::Begin() {
-  self_ = shared_from_this();
-  Post({.kind = Event::Kind::kBegin});
-}
-
-// ---- Events: one after the other
-
-void AsyncCall::Post(Event event) {
-  {
-    const std::lock_guard lock(mutex_);
-    inbox_.push_back(event);
-    if (handling_) return;
-    handling_ = true;
-  }
-  HandleInbox();
-}
-
-void AsyncCall::PostFromOutside(Event event) {
-  {
-    const std::lock_guard lock(mutex_);
-    inbox_.push_back(event);
-    if (handling_) return;
-    // From here on this call is being handled, by the alarm's thread.
-    handling_ = true;
-  }
-  OnAlarmThread(Now(), [call = shared_from_this()] { call->HandleInbox(); });
-}
-
-void AsyncCall::PostLater(Event event, Duration delay) {
-  OnAlarmThread(Now() + delay, [call = shared_from_this(), event] { call->Post(event); });
-}
-
-void AsyncCall::HandleInbox() {
-  // What keeps this call alive may go away here, and the call with it, but not before the lock is free.
-  std::shared_ptr<AsyncCall> last;
-  absl::InlinedVector<Event, 4> events;
-  while (true) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (inbox_.empty()) {
-        handling_ = false;
-        if (finished_ && NothingOut()) last = std::move(self_);
-        return;
-      }
-      events.swap(inbox_);
-    }
-    for (const Event& next : events) Handle(next);
-    events.clear();
-  }
-}
+void AsyncCall::Begin() { BeginWith({.kind = kBegin}); }
 
 void AsyncCall::Handle(Event event) {
-  switch (event.kind) {
-    case Event::Kind::kBegin:
+  switch (static_cast<EventKind>(event.kind)) {
+    case kBegin:
       return OnBegin();
-    case Event::Kind::kSeat:
+    case kSeat:
       return OnSeat();
-    case Event::Kind::kAttemptEnded:
+    case kAttemptEnded:
       return OnAttemptEnded(attempt(event.attempt));
-    case Event::Kind::kAlarm:
-      return OnAlarm();
-    case Event::Kind::kCancel:
+    case kCancel:
       return OnCancel();
   }
 }
@@ -107,7 +42,7 @@ void AsyncCall::Handle(Event event) {
 void AsyncCall::Attempt::OnDone(grpc::Status status_of_grpc) {
   const CallbackScope scope;
   ended_with = std::move(status_of_grpc);
-  call->Post({.kind = Event::Kind::kAttemptEnded, .attempt = number});
+  call->Post({.kind = kAttemptEnded, .attempt = number});
 }
 
 void AsyncCall::BringSeat(ConcurrencyLimiter::Seat seat) {
@@ -115,7 +50,7 @@ void AsyncCall::BringSeat(ConcurrencyLimiter::Seat seat) {
     const std::lock_guard lock(mutex_);
     arriving_seat_ = std::move(seat);
   }
-  PostFromOutside({.kind = Event::Kind::kSeat});
+  PostFromOutside({.kind = kSeat});
 }
 
 // ---- The way of the call
@@ -157,7 +92,7 @@ void AsyncCall::Execute(HedgeStep step) {
   if (step.winner) return FinishWith(*step.winner, step.end);
   // A call that waits holds no seat.
   if (under_way_ == 0) seat_.Return();
-  SetTimer(step.timer);
+  WaitUntil(step.timer);
 }
 
 /// A client that is nearly full has no seat to give to guesses: what makes its calls slow may be that there are too many.
@@ -196,7 +131,7 @@ void AsyncCall::OnAttemptEnded(Attempt& ended) {
   const bool may_be_parent = ended.ended_with.error_code() == grpc::StatusCode::CANCELLED && options_.parent != nullptr;
   if (may_be_parent && !finished_ && !cancelled() && !std::exchange(ended.parent_asked, true)) {
     // A parent's cancellation reaches its children a moment before the parent knows.
-    return PostLater({.kind = Event::Kind::kAttemptEnded, .attempt = ended.number}, kAskParentEvery);
+    return PostLater({.kind = kAttemptEnded, .attempt = ended.number}, kAskParentEvery);
   }
   ended.under_way = false;
   --under_way_;
@@ -259,7 +194,7 @@ bool AsyncCall::HasSeat() {
     in_line_ = true;
     if (limiter->Enqueue(seat_waiter_) != ConcurrencyLimiter::Place::kFull) {
       const TimePoint now = Now();
-      SetTimer(compartment_.max_wait() < deadline_.at - now ? now + compartment_.max_wait() : deadline_.at);
+      WaitUntil(compartment_.max_wait() < deadline_.at - now ? now + compartment_.max_wait() : deadline_.at);
       return false;
     }
     in_line_ = false;
@@ -275,7 +210,7 @@ void AsyncCall::OnSeat() {
     seat_ = std::move(arriving_seat_);
   }
   if (finished_) return seat_.Return();
-  SetTimer(std::nullopt);
+  WaitUntil(std::nullopt);
   Execute(std::exchange(waiting_step_, {}));
 }
 
@@ -288,35 +223,17 @@ void AsyncCall::GiveUpSeat(CallEnd why) {
 
 // ---- Time
 
-void AsyncCall::SetTimer(std::optional<TimePoint> time) {
-  timer_ = time;
-  if (!timer_) return;
+void AsyncCall::WaitUntil(std::optional<TimePoint> time) {
   // gRPC tells an attempt that its parent was cancelled, but nobody who merely waits.
   const bool ask_parent = options_.parent != nullptr && under_way_ == 0;
-  const TimePoint wake = ask_parent ? std::min(*timer_, Now() + kAskParentEvery) : *timer_;
-  if (alarm_out_) {
-    // One that goes off too early is set again then; one that would go off too late is called off, and set again then.
-    if (alarm_at_ > wake) alarm_->Cancel();
-    return;
-  }
-  // A new one each time: the one before may still be in its callback, which is where this is called from.
-  alarm_.emplace();
-  alarm_out_ = true;
-  alarm_at_ = wake;
-  alarm_->Set(ToTimespec(wake), [this](bool) {
-    const CallbackScope scope;
-    Post({.kind = Event::Kind::kAlarm});
-  });
+  SetTimer(time, ask_parent ? std::optional(kAskParentEvery) : std::nullopt);
 }
 
-void AsyncCall::OnAlarm() {
-  alarm_out_ = false;
-  if (finished_ || !timer_) return;
+void AsyncCall::OnTimer() {
+  if (finished_) return;
   if (under_way_ == 0 && cancelled()) return OnCancel();
-  const TimePoint now = Now();
-  if (now < *timer_) return SetTimer(timer_);
-  timer_.reset();
-  if (!in_line_) return Execute(attempt_plan_.Timer(now));
+  if (timer()) return;  // It was only a look.
+  if (!in_line_) return Execute(attempt_plan_.Timer(Now()));
   // Too late for a seat, unless it is just coming.
   if (!compartment_.limiter()->Cancel(seat_waiter_)) return;
   in_line_ = false;
@@ -352,8 +269,7 @@ void AsyncCall::Reject(Rejection rejection, absl::Status status, std::optional<D
 
 void AsyncCall::End(absl::Status status, int winner) {
   finished_ = true;
-  timer_.reset();
-  if (alarm_out_) alarm_->Cancel();
+  StopTimer();
   if (in_line_ && compartment_.limiter()->Cancel(seat_waiter_)) in_line_ = false;
   seat_.Return();
   cancel_on_stop_.reset();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/support/status.h>
 
 #include <memory>
@@ -9,7 +8,6 @@
 #include <stop_token>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "call/attempt_context.h"
 #include "call/attempt_plan.h"
 #include "call/attempt_run.h"
@@ -17,17 +15,14 @@
 #include "call/call_recorder.h"
 #include "call/client_core.h"
 #include "call/compartment.h"
+#include "call/event_call.h"
 #include "policy/deadline.h"
 #include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
 
 /// The same way as CallBlocking, walked by whoever brings the next event: an attempt that ends, a timer, a seat, a cancellation.
-/// No thread waits.
-///
-/// Events are handled one after the other, on threads of gRPC's (the beginning on the caller's), and without a lock; so handlers
-/// may call gRPC and the application. The call keeps itself alive until everything that it has started has come back.
-class AsyncCall final : public CallHandle, public std::enable_shared_from_this<AsyncCall> {
+class AsyncCall final : public CallHandle, public EventCall {
  public:
   AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
             std::unique_ptr<TypedCall> typed);
@@ -36,14 +31,10 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   void Begin();
 
   /// Never blocks: the call ends on a thread of gRPC's.
-  void Cancel() override { PostFromOutside({.kind = Event::Kind::kCancel}); }
+  void Cancel() override { PostFromOutside({.kind = kCancel}); }
 
  private:
-  struct Event {
-    enum class Kind { kBegin, kSeat, kAttemptEnded, kAlarm, kCancel };
-    Kind kind = Kind::kBegin;
-    int attempt = 0;
-  };
+  enum EventKind { kBegin, kSeat, kAttemptEnded, kCancel };
 
   struct Attempt {
     AsyncCall* call = nullptr;
@@ -79,20 +70,14 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
     void operator()() const { call->Cancel(); }
   };
 
-  /// From a thread of gRPC's, or of the caller who begins: handles it, unless somebody is at it.
-  void Post(Event event);
-  /// From any other thread (one that cancels, one that gives up a seat): it must not be made to run this call and its callbacks.
-  void PostFromOutside(Event event);
-  /// The same in a while.
-  void PostLater(Event event, Duration delay);
-  void HandleInbox();
-  void Handle(Event event);
+  void Handle(Event event) override;
+  void OnTimer() override;
+  bool Over() const override { return finished_ && under_way_ == 0 && !in_line_; }
   void BringSeat(ConcurrencyLimiter::Seat seat);
 
   void OnBegin();
   void OnSeat();
   void OnAttemptEnded(Attempt& attempt);
-  void OnAlarm();
   void OnCancel();
 
   void Execute(HedgeStep step);
@@ -104,13 +89,12 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   /// The same attempt once more.
   bool StartWithFreshToken(Attempt& attempt);
   bool TooFullForHedging() const;
-  void SetTimer(std::optional<TimePoint> time);
+  void WaitUntil(std::optional<TimePoint> time);
 
   void FinishWith(int winner, CallEnd end);
   void Finish(absl::Status status, CallEnd end);
   void Reject(Rejection rejection, absl::Status status, std::optional<Duration> retry_after = {});
   void End(absl::Status status, int winner);
-  bool NothingOut() const { return under_way_ == 0 && !alarm_out_ && !in_line_; }
 
   Attempt& attempt(int number) { return number == 0 ? first_ : *others_[static_cast<size_t>(number) - 1]; }
   Attempt& NextAttempt();
@@ -127,8 +111,6 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
 
   std::mutex mutex_;
   // Guarded by mutex_.
-  absl::InlinedVector<Event, 4> inbox_;
-  bool handling_ = false;
   ConcurrencyLimiter::Seat arriving_seat_;
 
   // Of the thread that handles events.
@@ -150,19 +132,10 @@ class AsyncCall final : public CallHandle, public std::enable_shared_from_this<A
   /// What to go on with when the seat is there.
   HedgeStep waiting_step_{};
 
-  std::optional<grpc::Alarm> alarm_;
-  /// When something is due.
-  std::optional<TimePoint> timer_;
-  /// When the alarm goes off, while it is set.
-  TimePoint alarm_at_{};
-  bool alarm_out_ = false;
-
   bool cancelled_ = false;
   bool finished_ = false;
   std::optional<std::stop_callback<CancelOnStop>> cancel_on_stop_;
   std::optional<std::stop_callback<CancelOnStop>> cancel_on_shutdown_;
-  /// Itself, until it has finished and nothing of it is out any more.
-  std::shared_ptr<AsyncCall> self_;
 };
 
 /// Starts a call by this plan; its end is reported through `call`, maybe before this returns.

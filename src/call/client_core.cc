@@ -275,7 +275,7 @@ absl::Status ClientCore::Reload() {
   }
   if (!credential_files) return absl::OkStatus();
   // Whoever asks wants to know at once what is wrong.
-  if (auto usable = MakeChannelCredentials(credentials_); !usable.ok()) return usable.status();
+  if (absl::Status usable = CheckCredentials(credentials_); !usable.ok()) return usable;
   return LookAtCredentials().status();
 }
 
