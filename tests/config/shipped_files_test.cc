@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -107,6 +108,45 @@ TEST_P(ShippedFileTest, LeavesTimeForEveryAttempt) {
 
     EXPECT_LE(needed, static_cast<double>(entry.timeout.value().count())) << entry.names.front().method;
   }
+}
+
+/// What gRPC is told of pods that fail.
+nlohmann::json OutlierDetection(const std::filesystem::path& file) {
+  return nlohmann::json::parse(ReadText(file)).at("loadBalancingConfig").at(0).at("outlier_detection_experimental");
+}
+
+TEST_P(ShippedFileTest, EjectsPodsThatFail) {
+  const nlohmann::json detection = OutlierDetection(GetParam());
+  const nlohmann::json& ejection = detection.at("failurePercentageEjection");
+
+  // gRPC 1.51 takes 0 unless told: it would count failures and eject nobody.
+  EXPECT_EQ(ejection.at("enforcementPercentage"), 100);
+  // One pod of two that is well must be enough to tell which one is sick.
+  EXPECT_EQ(ejection.at("minimumHosts"), 2);
+  // gRPC in C++ takes 30s unless told, and a pod that stays sick would be tried every half minute.
+  EXPECT_EQ(detection.at("maxEjectionTime"), "300s");
+}
+
+TEST_P(ShippedFileTest, EjectsNoPodForTheHedgesThatItLoses) {
+  int most_attempts = 1;
+  for (const MethodConfig& entry : config_.methods) {
+    if (entry.hedging_policy) most_attempts = std::max(most_attempts, entry.hedging_policy->max_attempts);
+  }
+  const double lost_by_a_healthy_pod = 100.0 * (most_attempts - 1) / most_attempts;
+
+  // While every pod is slow, every call is hedged, and all attempts but one are cancelled, which gRPC counts as failed.
+  EXPECT_GT(OutlierDetection(GetParam()).at("failurePercentageEjection").at("threshold").get<double>(), lost_by_a_healthy_pod);
+}
+
+TEST_P(ShippedFileTest, EjectsAsTheBuiltInConfigDoes) {
+  EXPECT_EQ(OutlierDetection(GetParam()), OutlierDetection(SourceFile("service_config/default.json")));
+}
+
+TEST_P(ShippedFileTest, RetriesTheCallsOfOneSickPodOfThree) {
+  const RetryThrottling& throttling = config_.retry_throttling.value();
+
+  // One failure for two successes must not use the tokens up.
+  EXPECT_GE(2 * throttling.milli_token_ratio, 1000);
 }
 
 TEST_P(ShippedFileTest, PointsEditorsToTheSchema) {

@@ -58,6 +58,21 @@ bool AwaitReadable(std::vector<pollfd>& streams, steady_clock::time_point deadli
   }
 }
 
+std::string NextLine(int descriptor, std::string& unread) {
+  const auto deadline = steady_clock::now() + kLimit;
+  size_t newline = 0;
+  while ((newline = unread.find('\n')) == std::string::npos) {
+    std::vector<pollfd> streams = {{.fd = descriptor, .events = POLLIN, .revents = 0}};
+    if (!AwaitReadable(streams, deadline) || !ReadSome(descriptor, unread)) {
+      ADD_FAILURE() << "there is no further line, only: " << unread;
+      return "";
+    }
+  }
+  std::string line = unread.substr(0, newline);
+  unread.erase(0, newline + 1);
+  return line;
+}
+
 std::vector<std::string> EnvironmentWith(const std::map<std::string, std::string>& added) {
   std::vector<std::string> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -120,25 +135,14 @@ Program::~Program() {
 
 void Program::Signal(int signal) { kill(pid_, signal); }
 
-std::string Program::ReadLine() {
-  const auto deadline = steady_clock::now() + kLimit;
-  size_t newline = 0;
-  while ((newline = unread_.find('\n')) == std::string::npos) {
-    std::vector<pollfd> streams = {{.fd = out_, .events = POLLIN, .revents = 0}};
-    if (!AwaitReadable(streams, deadline) || !ReadSome(out_, unread_)) {
-      ADD_FAILURE() << "there is no further line, only: " << unread_;
-      return "";
-    }
-  }
-  std::string line = unread_.substr(0, newline);
-  unread_.erase(0, newline + 1);
-  return line;
-}
+std::string Program::ReadLine() { return NextLine(out_, unread_); }
+
+std::string Program::ReadErrorLine() { return NextLine(err_, unread_errors_); }
 
 void Program::CloseOutput() { Close(out_); }
 
 Program::Result Program::Wait(std::chrono::seconds limit) {
-  Result result = {.out = std::move(unread_)};
+  Result result = {.out = std::move(unread_), .err = std::move(unread_errors_)};
   const auto deadline = steady_clock::now() + limit;
   while (out_ >= 0 || err_ >= 0) {
     std::vector<pollfd> streams = {{.fd = out_, .events = POLLIN, .revents = 0}, {.fd = err_, .events = POLLIN, .revents = 0}};

@@ -32,6 +32,8 @@ class Program {
 
   /// The next line of its standard output, without the newline. What was read does not come again in the result.
   std::string ReadLine();
+  /// The same of its standard error.
+  std::string ReadErrorLine();
 
   /// Nobody reads its standard output any more.
   void CloseOutput();
@@ -44,6 +46,7 @@ class Program {
   int out_ = -1;
   int err_ = -1;
   std::string unread_;
+  std::string unread_errors_;
 };
 
 }  // namespace userclient::testing
