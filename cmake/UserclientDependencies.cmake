@@ -20,8 +20,13 @@ endif()
 
 userclient_find("g++" Threads)
 userclient_find("libgrpc++-dev libgrpc-dev libabsl-dev libc-ares-dev libre2-dev libssl-dev zlib1g-dev protobuf-compiler-grpc" gRPC CONFIG)
+# gRPC's config has found it, where gRPC was built with the c-ares of the system.
+if(NOT TARGET c-ares::cares)
+  userclient_find("libc-ares-dev" c-ares)
+endif()
 userclient_find("libprotobuf-dev protobuf-compiler" Protobuf)
 userclient_find("libabsl-dev" absl CONFIG)
+userclient_find("libssl-dev" OpenSSL 3.0)
 userclient_find("nlohmann-json3-dev" nlohmann_json 3.11)
 if(NOT TARGET protobuf::protoc)
   message(FATAL_ERROR "userclient needs protoc, which was not found.\nOn Debian: apt-get install protobuf-compiler")

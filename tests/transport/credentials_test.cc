@@ -1,5 +1,6 @@
 #include "transport/credentials.h"
 
+#include <atomic>
 #include <chrono>
 #include <string>
 
@@ -9,7 +10,7 @@
 #include "tests/server/temporary_directory.h"
 #include "tests/support/certificates.h"
 #include "tls/read_file.h"
-#include "transport/bearer_token_plugin.h"
+#include "transport/bearer_token_credentials.h"
 
 namespace userclient::internal {
 namespace {
@@ -89,6 +90,21 @@ TEST_F(CredentialsTest, ACertificateOfOurOwnThatHasExpiredIsAnErrorWithItsDate) 
                       AllOf(StartsWith("credentials.certificate_chain: "), HasSubstr("(client) expired on 2"))));
 }
 
+TEST_F(CredentialsTest, FilesCanBeCheckedWithoutAskingForATokenAgain) {
+  std::atomic<int> asked = 0;
+  const auto credentials = Credentials::Tls({.root_certificates = directory_ / "ca.pem", .token_source = [&asked] {
+                                               ++asked;
+                                               return BearerToken{.text = "s3cret"};
+                                             }});
+
+  EXPECT_THAT(CheckCredentials(credentials), IsOk());
+  directory_.Replace("ca.pem", "");
+  EXPECT_THAT(CheckCredentials(credentials),
+              IsError(StatusCode::kInvalidArgument, StartsWith("credentials.root_certificates: ")));
+  EXPECT_THAT(CheckCredentials(Credentials::Insecure()), IsOk());
+  EXPECT_EQ(asked, 0);
+}
+
 TEST_F(CredentialsTest, GivesTheNameToVerify) {
   const auto credentials = Credentials::Tls({.root_certificates = directory_ / "ca.pem", .server_name = "users.example.com"});
 
@@ -108,8 +124,7 @@ TEST_F(CredentialsTest, GrpcMakesNoTokenCredentialsForPlainText) {
   auto tokens = std::make_shared<TokenCache>(TokenCache::Options{.name = "tokens"});
   tokens->Put({.text = "s3cret"});
 
-  EXPECT_THAT(grpc::CompositeChannelCredentials(grpc::InsecureChannelCredentials(),
-                                                grpc::MetadataCredentialsFromPlugin(std::make_unique<BearerTokenPlugin>(tokens))),
+  EXPECT_THAT(grpc::CompositeChannelCredentials(grpc::InsecureChannelCredentials(), MakeBearerTokenCredentials(tokens)),
               IsNull());
 }
 
