@@ -5,17 +5,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -34,6 +38,8 @@ struct Flags {
   std::string admin;
   std::string store = "memory";
   int seed_users = 0;
+  int seed_activity = 0;
+  std::string watch_heartbeat = "5s";
   std::string faults;
   bool production = false;
   std::string drain_limit = "10s";
@@ -44,6 +50,12 @@ struct Flags {
   std::string tls_key;
   std::string tls_client_ca;
   std::string token_file;
+  bool require_deadline = false;
+  std::optional<double> rate_limit;
+  std::optional<int> rate_burst;
+  std::optional<int> max_concurrent;
+  std::string max_connection_age;
+  std::string max_connection_age_grace = "30s";
 };
 
 int Fail(int exit_status, std::string_view message) {
@@ -51,8 +63,29 @@ int Fail(int exit_status, std::string_view message) {
   return exit_status;
 }
 
+// What the library calls an option, and what it is called here.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFlags = {{
+    {"tls.certificate", "--tls-cert"},
+    {"tls.key", "--tls-key"},
+    {"tls.client_ca", "--tls-client-ca"},
+    {"token_file", "--token-file"},
+    {"rate_limit.per_second", "--rate-limit"},
+    {"rate_limit.burst", "--rate-burst"},
+    {"max_concurrent_calls", "--max-concurrent"},
+    {"max_connection_age", "--max-connection-age"},
+}};
+
+std::string InTermsOfFlags(std::string_view message) {
+  for (const auto& [option, flag] : kFlags) {
+    if (message.starts_with(option) && message.substr(option.size()).starts_with(':')) {
+      return absl::StrCat(std::string(flag), std::string(message.substr(option.size())));
+    }
+  }
+  return std::string(message);
+}
+
 int Fail(int exit_status, const absl::Status& status) {
-  return Fail(exit_status, std::string_view(status.message().data(), status.message().size()));
+  return Fail(exit_status, InTermsOfFlags({status.message().data(), status.message().size()}));
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -62,6 +95,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--store", flags.store, "memory, or sqlite:FILE")->capture_default_str();
   app.add_option("--seed-users", flags.seed_users, "fill the store up to N users: u-1, user1@example.com, ...")
       ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--seed-activity", flags.seed_activity, "fill the activity log of every user up to N events")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--watch-heartbeat", flags.watch_heartbeat, "how long a watch may be silent before it sends a sign of life")
       ->capture_default_str();
   app.add_option("--faults", flags.faults, "faults as JSON, or @FILE that holds them");
   app.add_flag("--production", flags.production, "no reflection, no faults, no fault service");
@@ -78,7 +116,20 @@ void AddFlags(CLI::App& app, Flags& flags) {
   key->needs(certificate);
   app.add_option("--tls-client-ca", flags.tls_client_ca, "require client certificates signed by this authority (PEM)")
       ->needs(certificate);
-  app.add_option("--token-file", flags.token_file, "require the bearer token in this file for every call but health");
+  app.add_option("--token-file", flags.token_file,
+                 "require a bearer token of those in this file, one a line, for every call but health");
+  app.add_flag("--require-deadline", flags.require_deadline, "refuse calls that bring no deadline (INVALID_ARGUMENT)");
+  CLI::Option* rate = app.add_option("--rate-limit", flags.rate_limit,
+                                     "take N calls a second, and refuse more with the time to wait (RESOURCE_EXHAUSTED)")
+                          ->check(CLI::PositiveNumber);
+  app.add_option("--rate-burst", flags.rate_burst, "how many of them at once after a pause; without it, those of a second")
+      ->check(CLI::PositiveNumber)
+      ->needs(rate);
+  app.add_option("--max-concurrent", flags.max_concurrent, "refuse calls beyond N in flight (RESOURCE_EXHAUSTED)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-connection-age", flags.max_connection_age, "close connections that have lived so long, as in 30m");
+  app.add_option("--max-connection-age-grace", flags.max_connection_age_grace, "how long the calls on such a connection may take")
+      ->capture_default_str();
 }
 
 absl::StatusOr<std::chrono::nanoseconds> ParseDuration(const char* flag, const std::string& text) {
@@ -167,6 +218,14 @@ int Run(const Flags& flags) {
   if (!drain_limit.ok()) return Fail(kWrongUsage, drain_limit.status());
   const absl::StatusOr<std::chrono::nanoseconds> drain_notice = ParseDuration("--drain-notice", flags.drain_notice);
   if (!drain_notice.ok()) return Fail(kWrongUsage, drain_notice.status());
+  const absl::StatusOr<std::chrono::nanoseconds> watch_heartbeat = ParseDuration("--watch-heartbeat", flags.watch_heartbeat);
+  if (!watch_heartbeat.ok()) return Fail(kWrongUsage, watch_heartbeat.status());
+  const absl::StatusOr<std::chrono::nanoseconds> max_connection_age =
+      ParseDuration("--max-connection-age", flags.max_connection_age.empty() ? "24h" : flags.max_connection_age);
+  if (!max_connection_age.ok()) return Fail(kWrongUsage, max_connection_age.status());
+  const absl::StatusOr<std::chrono::nanoseconds> max_connection_age_grace =
+      ParseDuration("--max-connection-age-grace", flags.max_connection_age_grace);
+  if (!max_connection_age_grace.ok()) return Fail(kWrongUsage, max_connection_age_grace.status());
   auto faults = std::make_shared<userclient::FaultInjector>();
   if (!flags.faults.empty()) {
     const absl::StatusOr<std::string> json = ReadFaults(flags.faults);
@@ -184,6 +243,8 @@ int Run(const Flags& flags) {
   userclient::UserServerOptions options{
       .listen_address = flags.listen,
       .seed_users = flags.seed_users,
+      .seed_activity = flags.seed_activity,
+      .watch_heartbeat = *watch_heartbeat,
       .faults = faults,
       .reflection = !flags.production,
       .drain_notice = *drain_notice,
@@ -191,6 +252,18 @@ int Run(const Flags& flags) {
   if (!flags.admin.empty()) options.admin_address = flags.admin;
   if (!flags.name.empty()) options.name = flags.name;
   if (!flags.token_file.empty()) options.token_file = flags.token_file;
+  options.require_deadline = flags.require_deadline;
+  options.max_concurrent_calls = flags.max_concurrent;
+  if (flags.rate_limit) {
+    const double of_a_second = std::clamp(*flags.rate_limit, 1.0, static_cast<double>(std::numeric_limits<int>::max()));
+    options.rate_limit =
+        userclient::RateLimit{.per_second = *flags.rate_limit, .burst = flags.rate_burst.value_or(static_cast<int>(of_a_second))};
+  }
+  if (!flags.max_connection_age.empty()) options.max_connection_age = *max_connection_age;
+  options.max_connection_age_grace = *max_connection_age_grace;
+  options.file_log = [](std::string_view sentence) {
+    std::cerr << absl::StrCat("user_server: ", InTermsOfFlags(sentence), "\n") << std::flush;
+  };
   if (!flags.tls_cert.empty()) {
     options.tls = userclient::ServerTlsFiles{.certificate = flags.tls_cert, .key = flags.tls_key};
     if (!flags.tls_client_ca.empty()) options.tls->client_ca = flags.tls_client_ca;

@@ -17,9 +17,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 4> kMethods = {"*", "GetUser", "ListUsers", "CreateUser"};
+constexpr std::array<std::string_view, 3> kUnaryMethods = {"GetUser", "ListUsers", "CreateUser"};
+constexpr std::array<std::string_view, 4> kStreamingMethods = {"StreamActivity", "BatchCreateUsers", "WatchUsers", "LookupUsers"};
 constexpr int kMaxTimes = 1'000'000;
 constexpr std::chrono::hours kMaxDelay{24};
+constexpr int kMaxAfter = 1'000'000'000;
 
 /// "0.25s" as in the JSON form of google.protobuf.Duration: seconds with up to nine digits behind the point.
 std::optional<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
@@ -104,15 +106,16 @@ class Reader {
     return false;
   }
 
-  std::optional<int> Times(const json& object, const std::string& path) {
-    const auto found = object.find("times");
+  /// From 1 to `most`.
+  std::optional<int> Count(const json& object, const std::string& path, const char* key, int most) {
+    const auto found = object.find(key);
     if (found == object.end()) return std::nullopt;
     // A number above the range of int64 is unsigned to the JSON library; it is too large in any case.
-    if (found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{kMaxTimes})) {
-      const int64_t times = found->get<int64_t>();
-      if (times >= 1 && times <= kMaxTimes) return static_cast<int>(times);
+    if (found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > static_cast<uint64_t>(most))) {
+      const int64_t count = found->get<int64_t>();
+      if (count >= 1 && count <= most) return static_cast<int>(count);
     }
-    Mistake(Join(path, "times"), absl::StrCat("must be a whole number from 1 to ", kMaxTimes));
+    Mistake(Join(path, key), absl::StrCat("must be a whole number from 1 to ", most));
     return std::nullopt;
   }
 
@@ -132,6 +135,16 @@ class Reader {
  private:
   std::vector<std::string> mistakes_;
 };
+
+template <size_t size>
+bool IsAmong(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <size_t size>
+std::string Quoted(const std::array<std::string_view, size>& names) {
+  return absl::StrJoin(names, ", ", [](std::string* out, std::string_view name) { out->append("\"").append(name).append("\""); });
+}
 
 std::optional<absl::StatusCode> CodeNamed(std::string_view name) {
   for (int code = 0; code <= 16; ++code) {
@@ -183,8 +196,14 @@ void ReadPushback(Reader& reader, const json& value, const std::string& path, Fa
   fault.pushback_ms = milliseconds.count();
 }
 
+/// How many ways of ending it asks for.
+int EndsOf(const Fault& fault) {
+  return (fault.status ? 1 : 0) + (fault.hang ? 1 : 0) + (fault.throws ? 1 : 0) + (fault.garbage ? 1 : 0) + (fault.drop ? 1 : 0) +
+         (fault.never_half_close ? 1 : 0);
+}
+
 /// The parts that an entry and a step of a script have in common; their keys have been checked.
-Fault ReadFault(Reader& reader, const json& value, const std::string& path) {
+Fault ReadFault(Reader& reader, std::string_view method, const json& value, const std::string& path) {
   const size_t mistakes_before = reader.mistakes().size();
   Fault fault;
   const bool ok = reader.Bool(value, path, "ok");
@@ -200,19 +219,23 @@ Fault ReadFault(Reader& reader, const json& value, const std::string& path) {
   fault.hang = reader.Bool(value, path, "hang");
   fault.throws = reader.Bool(value, path, "throw");
   fault.garbage = reader.Bool(value, path, "garbage");
+  fault.drop = reader.Bool(value, path, "drop");
+  fault.after = reader.Count(value, path, "after", kMaxAfter).value_or(0);
+  fault.slow = reader.Duration(value, path, "slow").value_or(std::chrono::nanoseconds(0));
+  fault.never_half_close = reader.Bool(value, path, "never_half_close");
   if (value.contains("pushback")) ReadPushback(reader, value, path, fault);
   if (value.contains("metadata")) ReadMetadata(reader, value["metadata"], Reader::Join(path, "metadata"), fault);
   if (reader.mistakes().size() != mistakes_before) return fault;
 
-  const absl::Status possible = CheckFault(fault);
+  const absl::Status possible = CheckFault(method, fault);
   if (!possible.ok()) {
     reader.Mistake(path, std::string(possible.message()));
     return fault;
   }
-  const bool does_nothing = !fault.status && !fault.hang && !fault.throws && !fault.garbage && !fault.headers &&
-                            !fault.pushback_ms && fault.metadata.empty() && fault.delay.count() == 0;
+  const bool does_nothing = EndsOf(fault) == 0 && !fault.headers && !fault.pushback_ms && fault.metadata.empty() &&
+                            fault.delay.count() == 0 && fault.slow.count() == 0;
   if (does_nothing && !ok) reader.Mistake(path, "says nothing; an attempt that goes well is {\"ok\": true}");
-  if (ok && (fault.status || fault.hang || fault.throws || fault.garbage)) reader.Mistake(path, "\"ok\" goes with no other end");
+  if (ok && EndsOf(fault) != 0) reader.Mistake(path, "\"ok\" goes with no other end");
   return fault;
 }
 
@@ -226,19 +249,19 @@ void ReadScript(Reader& reader, const json& value, const std::string& path, Faul
   for (size_t i = 0; i < script.size(); ++i) {
     const std::string step = absl::StrCat(path, ".script[", i, "]");
     if (!reader.Object(script[i], step,
-                       {"ok", "status", "message", "details", "delay", "hang", "throw", "garbage", "headers", "pushback",
-                        "metadata", "times"})) {
+                       {"ok", "status", "message", "details", "delay", "hang", "throw", "garbage", "drop", "after", "slow",
+                        "never_half_close", "headers", "pushback", "metadata", "times"})) {
       continue;
     }
-    entry.steps.push_back(ReadFault(reader, script[i], step));
-    entry.steps.back().times = reader.Times(script[i], step).value_or(1);
+    entry.steps.push_back(ReadFault(reader, entry.method, script[i], step));
+    entry.steps.back().times = reader.Count(script[i], step, "times", kMaxTimes).value_or(1);
   }
 }
 
 void ReadChance(Reader& reader, const json& value, const std::string& path, FaultEntry& entry) {
   if (!reader.Object(value, path,
                      {"method", "probability", "times", "status", "message", "details", "delay", "hang", "throw", "garbage",
-                      "headers", "pushback", "metadata"})) {
+                      "drop", "after", "slow", "never_half_close", "headers", "pushback", "metadata"})) {
     return;
   }
   if (const auto found = value.find("probability"); found != value.end()) {
@@ -250,8 +273,8 @@ void ReadChance(Reader& reader, const json& value, const std::string& path, Faul
       entry.probability = probability;
     }
   }
-  entry.times = reader.Times(value, path);
-  entry.steps.push_back(ReadFault(reader, value, path));
+  entry.times = reader.Count(value, path, "times", kMaxTimes);
+  entry.steps.push_back(ReadFault(reader, entry.method, value, path));
 }
 
 FaultEntry ReadEntry(Reader& reader, const json& value, const std::string& path) {
@@ -317,15 +340,24 @@ absl::StatusOr<json> ParseJson(std::string_view text) {
 }  // namespace
 
 absl::Status CheckFaultMethod(std::string_view method) {
-  if (std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", std::string(method),
-                   "\" is no method that can be made to fail: \"GetUser\", \"ListUsers\", \"CreateUser\" or \"*\""));
+  if (method == "*" || IsAmong(kUnaryMethods, method) || IsAmong(kStreamingMethods, method)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("\"", std::string(method), "\" is no method that can be made to fail: ",
+                                                 Quoted(kUnaryMethods), ", ", Quoted(kStreamingMethods), " or \"*\""));
 }
 
-absl::Status CheckFault(const Fault& fault) {
-  const int ends = (fault.status ? 1 : 0) + (fault.hang ? 1 : 0) + (fault.throws ? 1 : 0) + (fault.garbage ? 1 : 0);
-  if (ends > 1) return absl::InvalidArgumentError("can end in one way only: status, hang, throw or garbage");
+absl::Status CheckFault(std::string_view method, const Fault& fault) {
+  if (EndsOf(fault) > 1)
+    return absl::InvalidArgumentError("can end in one way only: status, hang, throw, garbage, drop or never_half_close");
+  const bool of_streams = fault.after != 0 || fault.slow.count() != 0 || fault.never_half_close;
+  if (of_streams && !IsAmong(kStreamingMethods, method)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("after, slow and never_half_close are for one method that streams: ", Quoted(kStreamingMethods)));
+  }
+  if (fault.after < 0) return absl::InvalidArgumentError("after must not be negative");
+  if (fault.after > 0 && (EndsOf(fault) == 0 || fault.never_half_close)) {
+    return absl::InvalidArgumentError("after needs an end: status, hang, throw, garbage or drop");
+  }
+  if (fault.slow.count() < 0 || fault.slow > kMaxDelay) return absl::InvalidArgumentError("slow must be from 0s to 86400s");
   if (fault.status == absl::StatusCode::kOk) return absl::InvalidArgumentError("a status of OK is no fault; leave it out");
   if (fault.status && (static_cast<int>(*fault.status) < 1 || static_cast<int>(*fault.status) > 16)) {
     return absl::InvalidArgumentError("the status is no gRPC status code");
@@ -333,8 +365,12 @@ absl::Status CheckFault(const Fault& fault) {
   if (!fault.status && (!fault.message.empty() || !fault.violations.empty())) {
     return absl::InvalidArgumentError("message and details need a status");
   }
-  if (fault.hang && (fault.delay.count() != 0 || fault.pushback_ms || !fault.metadata.empty())) {
+  const bool has_trailers = fault.pushback_ms || !fault.metadata.empty();
+  if (fault.hang && ((fault.delay.count() != 0 && fault.after == 0) || has_trailers)) {
     return absl::InvalidArgumentError("what hangs sends no trailers and needs no delay");
+  }
+  if ((fault.drop || fault.never_half_close) && has_trailers) {
+    return absl::InvalidArgumentError("what is dropped or never ends sends no trailers");
   }
   if (fault.delay.count() < 0 || fault.delay > kMaxDelay)
     return absl::InvalidArgumentError("the delay must be from 0s to 86400s");

@@ -36,7 +36,9 @@ absl::StatusOr<FaultConfig> ParseFaultConfig(std::string_view json);
 /// *Errors:* INVALID_ARGUMENT for a method that faults cannot be injected into.
 absl::Status CheckFaultMethod(std::string_view method);
 
-/// *Errors:* INVALID_ARGUMENT for a fault that cannot be, for example one that both hangs and fails.
-absl::Status CheckFault(const Fault& fault);
+/// *Errors:* INVALID_ARGUMENT for a fault that cannot be, for example one that both hangs and fails, or that this method, or any
+/// that
+/// `*` stands for, cannot meet.
+absl::Status CheckFault(std::string_view method, const Fault& fault);
 
 }  // namespace userclient::internal

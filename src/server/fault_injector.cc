@@ -75,7 +75,7 @@ absl::Status FaultInjector::Script(std::string_view method, std::vector<Fault> s
   if (absl::Status known = internal::CheckFaultMethod(method); !known.ok()) return known;
   if (steps.empty()) return absl::InvalidArgumentError("a script needs at least one step");
   for (size_t i = 0; i < steps.size(); ++i) {
-    const absl::Status possible = internal::CheckFault(steps[i]);
+    const absl::Status possible = internal::CheckFault(method, steps[i]);
     if (!possible.ok()) return absl::InvalidArgumentError(absl::StrCat("script[", i, "]: ", std::string(possible.message())));
   }
   Rule rule({.method = std::string(method), .is_script = true, .repeat = repeat, .steps = std::move(steps)}, std::string(method),

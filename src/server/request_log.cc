@@ -17,6 +17,10 @@ std::string FormatRequestLogLine(const RequestLogEntry& entry) {
       {"request_id", entry.request_id},
       {"previous_attempts", entry.previous_attempts},
   };
+  if (entry.messages) {
+    line["messages_received"] = entry.messages->received;
+    line["messages_sent"] = entry.messages->sent;
+  }
   if (!entry.status.ok()) line["message"] = std::string(entry.status.message());
   if (!entry.fault.empty()) line["fault"] = entry.fault;
   if (!entry.error.empty()) line["error"] = entry.error;

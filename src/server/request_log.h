@@ -1,12 +1,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 
 namespace userclient::internal {
+
+/// How many messages of a stream came from the client and went to it.
+struct MessageCounts {
+  int64_t received = 0;
+  int64_t sent = 0;
+};
 
 /// What the request log says about one attempt.
 struct RequestLogEntry {
@@ -17,6 +25,8 @@ struct RequestLogEntry {
   std::string peer{};
   std::string request_id{};
   int previous_attempts = 0;
+  /// Of a stream.
+  std::optional<MessageCounts> messages{};
   /// As sent to the client.
   absl::Status status{};
   /// Where an injected fault was asked for; empty if none was injected.

@@ -2,20 +2,14 @@
 
 #include <grpcpp/security/server_credentials.h>
 
-#include <filesystem>
 #include <memory>
-#include <optional>
-#include <string>
 
-#include "absl/status/statusor.h"
-#include "userclient/server/user_server.h"
+#include "server/server_identity.h"
 
 namespace userclient::internal {
 
-/// Reads the files. *Errors:* by file name: not readable, no PEM.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const std::optional<ServerTlsFiles>& tls);
-
-/// Reads the token: the only line of the file. *Errors:* by file name: not readable, empty, more than a token.
-absl::StatusOr<std::string> ReadTokenFile(const std::filesystem::path& file);
+/// Credentials of a server that shows this and asks for client certificates if it names authorities. For a server that is built
+/// within a TlsContextAdoption.
+std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const ServerTlsMaterial& material);
 
 }  // namespace userclient::internal

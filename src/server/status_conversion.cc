@@ -7,6 +7,7 @@ namespace userclient::internal {
 namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
 }  // namespace
 
@@ -24,6 +25,13 @@ void AttachViolations(absl::Status& status, const std::vector<std::pair<std::str
     violation.set_description(description);
   }
   status.SetPayload(kBadRequestUrl, absl::Cord(bad_request.SerializeAsString()));
+}
+
+void AttachReason(absl::Status& status, std::string_view reason) {
+  v1::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain("user.v1.UserService");
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

@@ -52,6 +52,7 @@ absl::StatusOr<user::v1::CreateUserResponse> UserMethods::CreateUser(const user:
   absl::StatusOr<user::v1::User> user = store_.Create(
       {.email = request.email(), .display_name = request.display_name(), .idempotency_key = request.idempotency_key()});
   if (!user.ok()) return user.status();
+  feed_.Notify();
   user::v1::CreateUserResponse response;
   *response.mutable_user() = *std::move(user);
   return response;

@@ -8,7 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/activity_log.h"
 #include "server/page_token.h"
+#include "server/resume_token.h"
 #include "server/status_conversion.h"
 
 namespace userclient::internal {
@@ -83,6 +85,11 @@ bool IsEmail(std::string_view email) {
   return !HasSpaceOrControl(email) && IsDomain(email.substr(at + 1));
 }
 
+void ValidateUserId(const std::string& user_id, Violations& violations) {
+  if (user_id.empty()) violations.Add("user_id", "is required");
+  if (user_id.size() > kMaxIdBytes) violations.Add("user_id", absl::StrCat("must be at most ", kMaxIdBytes, " bytes"));
+}
+
 }  // namespace
 
 void Violations::Add(std::string_view field, std::string_view description) {
@@ -124,10 +131,7 @@ absl::Status ParseRequest(std::string_view bytes, google::protobuf::Message& req
   return absl::OkStatus();
 }
 
-void Validate(const user::v1::GetUserRequest& request, Violations& violations) {
-  if (request.user_id().empty()) violations.Add("user_id", "is required");
-  if (request.user_id().size() > kMaxIdBytes) violations.Add("user_id", absl::StrCat("must be at most ", kMaxIdBytes, " bytes"));
-}
+void Validate(const user::v1::GetUserRequest& request, Violations& violations) { ValidateUserId(request.user_id(), violations); }
 
 void Validate(const user::v1::ListUsersRequest& request, Violations& violations) {
   if (request.page_size() < 0 || request.page_size() > kMaxPageSize) {
@@ -150,6 +154,24 @@ void Validate(const user::v1::CreateUserRequest& request, Violations& violations
   if (request.idempotency_key().size() > kMaxIdempotencyKeyBytes) {
     violations.Add("idempotency_key", absl::StrCat("must be at most ", kMaxIdempotencyKeyBytes, " bytes"));
   }
+}
+
+void Validate(const user::v1::StreamActivityRequest& request, Violations& violations) {
+  ValidateUserId(request.user_id(), violations);
+  if (request.limit() < 0) violations.Add("limit", "must not be negative; 0 means all");
+  if (!request.after_event_id().empty() && !EventNumberOf(request.after_event_id())) {
+    violations.Add("after_event_id", "must be an event_id of this service");
+  }
+}
+
+void Validate(const user::v1::WatchUsersRequest& request, Violations& violations) {
+  if (!request.resume_token().empty() && !DecodeResumeToken(request.resume_token())) {
+    violations.Add("resume_token", "must be a resume_token of this service");
+  }
+}
+
+void Validate(const user::v1::LookupUsersRequest& request, Violations& violations) {
+  ValidateUserId(request.user_id(), violations);
 }
 
 }  // namespace userclient::internal

@@ -33,5 +33,9 @@ void Validate(const user::v1::GetUserRequest& request, Violations& violations);
 /// Of the page_token only what can be seen without the store.
 void Validate(const user::v1::ListUsersRequest& request, Violations& violations);
 void Validate(const user::v1::CreateUserRequest& request, Violations& violations);
+/// Of the positions only what can be seen without the store.
+void Validate(const user::v1::StreamActivityRequest& request, Violations& violations);
+void Validate(const user::v1::WatchUsersRequest& request, Violations& violations);
+void Validate(const user::v1::LookupUsersRequest& request, Violations& violations);
 
 }  // namespace userclient::internal

@@ -82,6 +82,9 @@ Step Step::WithViolation(std::string field, std::string description) const {
 Step Step::Times(int times) const {
   return Changed(fault_, [times](Fault& fault) { fault.times = times; });
 }
+Step Step::After(int64_t messages) const {
+  return Changed(fault_, [messages](Fault& fault) { fault.after = messages; });
+}
 
 Step Fail(absl::StatusCode code, std::string message) { return Step({.status = code, .message = std::move(message)}); }
 Step Ok() { return Step(Fault()); }
@@ -89,6 +92,9 @@ Step Hang() { return Step({.hang = true}); }
 Step Delay(std::chrono::nanoseconds delay) { return Step({.delay = delay}); }
 Step Throw() { return Step({.throws = true}); }
 Step Garbage() { return Step({.garbage = true}); }
+Step Drop() { return Step({.drop = true}); }
+Step Slow(std::chrono::nanoseconds pause) { return Step({.slow = pause}); }
+Step NeverHalfClose() { return Step({.never_half_close = true}); }
 
 struct FlakyUserServer::Impl {
   UserServerOptions ServerOptions() {
@@ -96,6 +102,8 @@ struct FlakyUserServer::Impl {
         .listen_address = address,
         .store = store,
         .seed_users = options.seed_users,
+        .seed_activity = options.seed_activity,
+        .watch_heartbeat = options.watch_heartbeat,
         .faults = faults,
         .name = options.name,
         .tls = options.tls,
@@ -189,6 +197,11 @@ std::vector<ReceivedAttempt> FlakyUserServer::ReceivedAttempts(std::string_view 
 
 std::vector<ReceivedAttempt> FlakyUserServer::requests() const {
   return impl_->arrivals->Those([](const ReceivedAttempt&) { return true; });
+}
+
+int64_t FlakyUserServer::open_streams() const {
+  absl::MutexLock lock(&impl_->mutex);
+  return impl_->server != nullptr ? impl_->server->open_streams() : 0;
 }
 
 void FlakyUserServer::ClearRequests() { impl_->arrivals->Clear(); }

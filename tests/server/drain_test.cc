@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/empty_user_store.h"
 #include "tests/server/plain_client.h"
 #include "tests/server/status_matchers.h"
 #include "userclient/server/user_server.h"
@@ -25,16 +26,13 @@ using testing::PlainClient;
 using testing::Succeeded;
 
 /// Its reads wait until they are let go.
-class WaitingStore final : public UserStore {
+class WaitingStore final : public testing::EmptyUserStore {
  public:
   absl::StatusOr<user::v1::User> Get(std::string_view) override {
     entered.Notify();
     let_go.WaitForNotification();
     return user::v1::User();
   }
-  absl::StatusOr<UserPage> List(const PageQuery&) override { return UserPage(); }
-  absl::StatusOr<user::v1::User> Create(const NewUser&) override { return absl::UnimplementedError(""); }
-  absl::Status Seed(int) override { return absl::OkStatus(); }
   bool MayBlock() const override { return true; }
 
   absl::Notification entered;

@@ -96,7 +96,8 @@ INSTANTIATE_TEST_SUITE_P(Shape, FaultConfigMistakeTest,
                                                    "faults[0].method: must be a string"},
                                            Mistake{"{\"faults\": [{\"method\": \"DropUser\", \"hang\": true}]}",
                                                    "faults[0].method: \"DropUser\" is no method that can be made to fail: "
-                                                   "\"GetUser\", \"ListUsers\", \"CreateUser\" or \"*\""}));
+                                                   "\"GetUser\", \"ListUsers\", \"CreateUser\", \"StreamActivity\", "
+                                                   "\"BatchCreateUsers\", \"WatchUsers\", \"LookupUsers\" or \"*\""}));
 
 INSTANTIATE_TEST_SUITE_P(
     Chance, FaultConfigMistakeTest,
@@ -137,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{ScriptOf(R"({"status": "INVALID_ARGUMENT", "details": [{"feld": "x"}]})"),
                 "faults[0].script[0].details[0].feld: unknown key"},
         Mistake{ScriptOf(R"({"hang": true, "status": "UNAVAILABLE"})"),
-                "faults[0].script[0]: can end in one way only: status, hang, throw or garbage"},
+                "faults[0].script[0]: can end in one way only: status, hang, throw, garbage, drop or never_half_close"},
         Mistake{ScriptOf(R"({"hang": true, "delay": "1s"})"),
                 "faults[0].script[0]: what hangs sends no trailers and needs no delay"},
         Mistake{ScriptOf(R"({"message": "x"})"), "faults[0].script[0]: message and details need a status"},
@@ -146,6 +147,39 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{ScriptOf(R"({"ok": true, "probability": 1})"), "faults[0].script[0].probability: unknown key"},
         Mistake{Entry(R"("script": [])"), "faults[0].script: must be a list with at least one step"},
         Mistake{Entry(R"("script": [{"ok": true}], "hang": true)"), "faults[0].hang: unknown key"}));
+
+std::string StreamEntry(const std::string& keys) { return R"({"faults": [{"method": "WatchUsers", )" + keys + "}]}"; }
+constexpr char kOfStreams[] =
+    "faults[0]: after, slow and never_half_close are for one method that streams: \"StreamActivity\", \"BatchCreateUsers\", "
+    "\"WatchUsers\", \"LookupUsers\"";
+
+INSTANTIATE_TEST_SUITE_P(
+    Stream, FaultConfigMistakeTest,
+    ::testing::Values(
+        Mistake{Entry(R"("hang": true, "after": 1)"), kOfStreams}, Mistake{Entry(R"("slow": "1s")"), kOfStreams},
+        Mistake{Entry(R"("never_half_close": true)"), kOfStreams},
+        Mistake{R"({"faults": [{"method": "*", "never_half_close": true}]})", kOfStreams},
+        Mistake{StreamEntry(R"("after": 1)"), "faults[0]: after needs an end: status, hang, throw, garbage or drop"},
+        Mistake{StreamEntry(R"("after": 0, "drop": true)"), "faults[0].after: must be a whole number from 1 to 1000000000"},
+        Mistake{StreamEntry(R"("after": 1, "never_half_close": true)"),
+                "faults[0]: after needs an end: status, hang, throw, garbage or drop"},
+        Mistake{StreamEntry(R"("drop": true, "hang": true)"),
+                "faults[0]: can end in one way only: status, hang, throw, garbage, drop or never_half_close"},
+        Mistake{StreamEntry(R"("drop": true, "pushback": "1s")"), "faults[0]: what is dropped or never ends sends no trailers"},
+        Mistake{StreamEntry(R"("slow": "-1s")"), "faults[0].slow: must be a duration in seconds, like \"0.25s\""}));
+
+TEST(FaultConfigTest, ReadsWhatIsForStreams) {
+  const absl::StatusOr<FaultConfig> config = ParseFaultConfig(R"({"faults": [
+    {"method": "WatchUsers", "after": 3, "drop": true, "slow": "0.01s"},
+    {"method": "LookupUsers", "script": [{"never_half_close": true}, {"after": 2, "delay": "1s", "hang": true}]}]})");
+
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->entries[0].steps[0].after, 3);
+  EXPECT_TRUE(config->entries[0].steps[0].drop);
+  EXPECT_EQ(config->entries[0].steps[0].slow, 10ms);
+  EXPECT_TRUE(config->entries[1].steps[0].never_half_close);
+  EXPECT_EQ(config->entries[1].steps[1].after, 2);
+}
 
 TEST(FaultConfigTest, ReportsEveryMistakeAtOnce) {
   EXPECT_THAT(ParseFaultConfig(R"({"sed": 1, "faults": [{"method": "GetUser", "probability": 2, "hang": 1}]})"),

@@ -128,6 +128,8 @@ TEST(FaultInjectorTest, ImpossibleScriptIsRefused) {
   EXPECT_THAT(injector.Script("GetUser", {}), HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(injector.Script("GetUser", {{.status = absl::StatusCode::kOk}}), HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(injector.Script("GetUser", {{.hang = true, .throws = true}}), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(injector.Script("GetUser", {{.hang = true, .after = 1}}), HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(injector.Script("WatchUsers", {{.hang = true, .after = -1}}), HasCode(absl::StatusCode::kInvalidArgument));
 }
 
 }  // namespace

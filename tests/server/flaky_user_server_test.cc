@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/plain_client.h"
 #include "tests/server/status_matchers.h"
+#include "tests/server/stream_client.h"
 
 namespace userclient::testing {
 namespace {
@@ -50,6 +51,20 @@ TEST(FlakyUserServerTest, RepeatsAScript) {
     EXPECT_THAT(client.GetUser("u-1"), FailedWith(grpc::StatusCode::UNAVAILABLE));
     EXPECT_THAT(client.GetUser("u-1"), Succeeded());
   }
+}
+
+TEST(FlakyUserServerTest, MeetsStreamsInTheirMidst) {
+  FlakyUserServer server = FlakyUserServer::Start({.seed_users = 1, .seed_activity = 9}).value();
+  server.Script("StreamActivity", {Fail(absl::StatusCode::kUnavailable).After(2), Slow(1ms), NeverHalfClose(), Drop().After(3)});
+  PlainClient client(server.address());
+
+  EXPECT_THAT(ActivityCall(client, {}).ReadIds(), SizeIs(2));
+  EXPECT_THAT(ActivityCall(client, {}).ReadIds(), SizeIs(10));
+  ActivityCall endless(client, {});
+  EXPECT_THAT(endless.ReadIds(10), SizeIs(10));
+  EXPECT_TRUE(Await([&] { return server.open_streams() == 1; }));
+  EXPECT_LE(ActivityCall(client, {}).ReadIds().size(), 3u);
+  EXPECT_EQ(endless.Finish().error_code(), grpc::StatusCode::UNAVAILABLE) << "it ran over the same connection";
 }
 
 TEST(FlakyUserServerTest, RecordsWhatArrived) {

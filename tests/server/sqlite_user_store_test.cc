@@ -132,11 +132,42 @@ TEST(SqliteUserStoreTest, LeavesTheDatabaseOfAnotherProgramAlone) {
 TEST(SqliteUserStoreTest, SaysThatAFileIsNewerThanTheProgram) {
   TemporaryDirectory directory;
   ASSERT_THAT(OpenSqliteUserStore(directory / "users.db"), IsOk());
-  ExecuteSql(directory / "users.db", "PRAGMA user_version = 2");
+  ExecuteSql(directory / "users.db", "PRAGMA user_version = 3");
 
   EXPECT_THAT(
       OpenSqliteUserStore(directory / "users.db"),
-      IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("newer version of this program (schema 2; this one knows 1)")));
+      IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("newer version of this program (schema 3; this one knows 2)")));
+}
+
+// What a program of version 1 has left.
+TEST(SqliteUserStoreTest, TakesOverAFileOfVersionOne) {
+  TemporaryDirectory directory;
+  ASSERT_THAT(OpenSqliteUserStore(directory / "users.db").value()->Seed(2), IsOk());
+  ExecuteSql(directory / "users.db",
+             "DROP TRIGGER note_created_user; DROP TRIGGER log_created_user; DROP TABLE changes; DROP TABLE activity; "
+             "DROP TABLE feed; PRAGMA user_version = 1");
+
+  const std::shared_ptr<UserStore> store = OpenSqliteUserStore(directory / "users.db").value();
+  ASSERT_THAT(store->Create({.email = "ada@example.com"}), IsOk());
+
+  EXPECT_EQ(store->LastChange().value(), 3);
+  EXPECT_EQ(store->Changes(1, 10)->front().user.user_id(), "u-2");
+  EXPECT_EQ(store->Activity({.user_id = "u-1"})->events.front().action(), "created");
+  EXPECT_EQ(store->Activity({.user_id = "u-3"})->events.front().resource(), "user/u-3");
+}
+
+TEST(SqliteUserStoreTest, StoresOfOneFileHaveOneFeed) {
+  TemporaryDirectory directory;
+  const std::shared_ptr<UserStore> one = OpenSqliteUserStore(directory / "users.db").value();
+  const std::shared_ptr<UserStore> other = OpenSqliteUserStore(directory / "users.db").value();
+  const std::shared_ptr<UserStore> of_another_file = OpenSqliteUserStore(directory / "other.db").value();
+
+  ASSERT_THAT(one->Create({.email = "ada@example.com"}), IsOk());
+
+  EXPECT_EQ(one->feed_id(), other->feed_id());
+  EXPECT_NE(one->feed_id(), of_another_file->feed_id());
+  EXPECT_EQ(other->LastChange().value(), 1);
+  EXPECT_EQ(other->Changes(0, 10)->front().user.email(), "ada@example.com");
 }
 
 TEST(SqliteUserStoreTest, SaysThatADirectoryIsMissing) {

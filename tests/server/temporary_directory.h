@@ -30,6 +30,12 @@ class TemporaryDirectory {
     return path_ / name;
   }
 
+  /// As Write, but nobody sees a half of it.
+  std::filesystem::path Replace(std::string_view name, std::string_view content) const {
+    std::filesystem::rename(Write(std::string(name) + ".new", content), path_ / name);
+    return path_ / name;
+  }
+
  private:
   std::filesystem::path path_;
 };

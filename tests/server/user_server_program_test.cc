@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/server/plain_client.h"
+#include "tests/server/stream_client.h"
 #include "tests/server/temporary_directory.h"
 #include "userclient/v1/fault_service.grpc.pb.h"
 
@@ -26,6 +27,7 @@ namespace userclient {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ActivityCall;
 using ::testing::AllOf;
 using testing::FailedWith;
 using ::testing::HasSubstr;
@@ -33,6 +35,8 @@ using testing::PlainClient;
 using ::testing::StartsWith;
 using testing::Succeeded;
 using testing::TemporaryDirectory;
+using testing::UserIds;
+using testing::WatchCall;
 
 constexpr auto kLimit = 30s;
 
@@ -247,6 +251,89 @@ TEST(UserServerProgramTest, NoAcknowledgedCreateIsLostWhenItIsKilled) {
   }
 }
 
+// Users are created without a pause while one server after the other is killed; a watch that resumes by its token sees each once.
+TEST(UserServerProgramTest, WatchLosesAndRepeatsNothingWhileServersAreKilled) {
+  constexpr int kLives = 4;
+  constexpr size_t kSeenInALife = 25;
+  TemporaryDirectory directory;
+  const std::vector<std::string> arguments = With({"--log", "none", "--store", "sqlite:" + (directory / "users.db").string()});
+  std::vector<std::string> seen;
+  std::string token;
+  int created = 0;
+
+  for (int life = 0; life < kLives; ++life) {
+    Program program(arguments);
+    PlainClient client(program.AwaitAddress());
+    WatchCall watch(client, token);
+    ASSERT_TRUE(watch.Next().has_value());
+    std::thread creator([&] {
+      // The last create of a life may have taken effect or not; the next life repeats it with the same key.
+      while (client.CreateUser(absl::StrCat("user", created, "@example.com"), "", absl::StrCat("k", created)).status.ok())
+        ++created;
+    });
+    for (const std::string& id : watch.ReadIds(kSeenInALife)) seen.push_back(id);
+    program.Signal(SIGKILL);
+    // What was on its way arrives, then the stream breaks.
+    for (const std::string& id : watch.ReadIds(SIZE_MAX)) seen.push_back(id);
+    creator.join();
+    token = watch.token;
+    EXPECT_EQ(watch.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_EQ(program.Wait(), 128 + SIGKILL);
+  }
+
+  Program program(arguments);
+  PlainClient client(program.AwaitAddress());
+  ASSERT_THAT(client.CreateUser("last@example.com"), Succeeded());
+  const auto total = static_cast<size_t>(client.ListUsers(1).response.total_count());
+  WatchCall watch(client, token);
+  for (const std::string& id : watch.ReadIds(total - seen.size())) seen.push_back(id);
+
+  EXPECT_GE(total, kLives * kSeenInALife);
+  EXPECT_EQ(seen, UserIds(1, static_cast<int>(total)));
+}
+
+TEST(UserServerProgramTest, ActivityIsResumedAtAnotherServerOfAFleet) {
+  const std::vector<std::string> arguments = With({"--log", "none", "--seed-users", "2", "--seed-activity", "5000"});
+  Program one(arguments);
+  Program other(arguments);
+  PlainClient first_client(one.AwaitAddress());
+  PlainClient second_client(other.AwaitAddress());
+  ActivityCall broken(first_client, {.user_id = "u-2"});
+  std::vector<std::string> ids = broken.ReadIds(1000);
+  one.Signal(SIGKILL);
+  for (const std::string& id : broken.ReadIds()) ids.push_back(id);
+
+  ActivityCall resumed(second_client, {.user_id = "u-2", .after_event_id = ids.back()});
+  for (const std::string& id : resumed.ReadIds()) ids.push_back(id);
+
+  EXPECT_TRUE(resumed.Finish().ok());
+  ASSERT_EQ(ids.size(), 5001u);
+  EXPECT_EQ(ids, ActivityCall(second_client, {.user_id = "u-2"}).ReadIds());
+}
+
+TEST(UserServerProgramTest, WatchGivesTheSignsOfLifeThatWereAskedFor) {
+  Program program(With({"--watch-heartbeat", "20ms"}));
+  PlainClient client(program.AwaitAddress());
+  WatchCall watch(client);
+
+  EXPECT_TRUE(watch.ReadPosition());
+  EXPECT_TRUE(watch.ReadPosition());
+  EXPECT_TRUE(watch.ReadPosition());
+}
+
+TEST(UserServerProgramTest, LimitsAreThoseOfTheFlags) {
+  Program limited(With({"--seed-users", "1", "--require-deadline", "--rate-limit", "0.001", "--rate-burst", "2",
+                        "--max-concurrent", "8", "--max-connection-age", "1h", "--max-connection-age-grace", "1s"}));
+  PlainClient client(limited.AwaitAddress());
+  grpc::ClientContext without_deadline;
+  user::v1::GetUserResponse response;
+
+  EXPECT_EQ(client.stub().GetUser(&without_deadline, {}, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(client.GetUser("u-1"), Succeeded());
+  EXPECT_THAT(client.GetUser("u-1"), Succeeded());
+  EXPECT_THAT(client.GetUser("u-1"), FailedWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+}
+
 TEST(UserServerProgramTest, PortInUseIsOneClearLine) {
   Program first(kQuick);
   const std::string address = first.AwaitAddress();
@@ -285,12 +372,19 @@ INSTANTIATE_TEST_SUITE_P(
                 "the fault service listens on loopback addresses only, not on 0.0.0.0:0"},
         Refusal{{"--store", "postgres:x"}, 2, "--store: \"postgres:x\" is neither memory nor sqlite:FILE"},
         Refusal{{"--store", "sqlite:"}, 2, "--store: \"sqlite:\" is neither memory nor sqlite:FILE"},
-        Refusal{{"--seed-users", "-1"}, 2, "--seed-users"}, Refusal{{"--faults", "{"}, 2, "--faults: not JSON"},
+        Refusal{{"--seed-users", "-1"}, 2, "--seed-users"}, Refusal{{"--seed-activity", "-1"}, 2, "--seed-activity"},
+        Refusal{{"--watch-heartbeat", "soon"}, 2, "--watch-heartbeat: \"soon\" is no duration"},
+        Refusal{{"--listen", "127.0.0.1:0", "--watch-heartbeat", "0s"}, 2, "watch_heartbeat: must be at least 10ms"},
+        Refusal{{"--faults", "{"}, 2, "--faults: not JSON"},
         Refusal{{"--faults", R"({"faults": [{"method": "*", "hnag": true}]})"}, 2, "--faults: faults[0].hnag: unknown key"},
         Refusal{{"--faults", "@/no/such/file"}, 2, "--faults: cannot read /no/such/file"},
         Refusal{{"--drain-limit", "ten"}, 2, "--drain-limit: \"ten\" is no duration"},
         Refusal{{"--production", "--faults", "{}"}, 2, "--faults: not with --production"},
         Refusal{{"--production", "--admin", "127.0.0.1:0"}, 2, "--admin: not with --production"},
+        Refusal{{"--rate-limit", "0"}, 2, "--rate-limit"}, Refusal{{"--rate-burst", "5"}, 2, "--rate-limit"},
+        Refusal{{"--max-concurrent", "0"}, 2, "--max-concurrent"},
+        Refusal{{"--max-connection-age", "0s"}, 2, "--max-connection-age: must be more than 0"},
+        Refusal{{"--max-connection-age-grace", "x"}, 2, "--max-connection-age-grace: \"x\" is no duration"},
         Refusal{{"--tls-cert", "x.pem"}, 2, "--tls-key"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -300,10 +394,12 @@ INSTANTIATE_TEST_SUITE_P(
                               "user_server: /no/such/directory/users.db: cannot open: No such file or directory\n"},
                       Refusal{
                           {"--log", "/no/such/directory/log"}, 1, "user_server: --log: cannot write to /no/such/directory/log"},
-                      Refusal{{"--token-file", "/no/such/token"}, 1, "user_server: /no/such/token: No such file or directory\n"},
+                      Refusal{{"--token-file", "/no/such/token"},
+                              1,
+                              "user_server: --token-file: cannot read /no/such/token: No such file or directory\n"},
                       Refusal{{"--tls-cert", "/no/such.pem", "--tls-key", "/no/such.key"},
                               1,
-                              "user_server: /no/such.pem: No such file or directory\n"}));
+                              "user_server: --tls-cert: cannot read /no/such.pem: No such file or directory\n"}));
 
 TEST(UserServerProgramTest, HelpAndVersionEndWell) {
   Program help({"--help"});

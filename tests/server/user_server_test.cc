@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/server/empty_user_store.h"
 #include "tests/server/plain_client.h"
 #include "tests/server/status_matchers.h"
 #include "tests/server/temporary_directory.h"
@@ -67,13 +68,10 @@ class LogLines {
 };
 
 /// A store whose reads throw.
-class ThrowingStore final : public UserStore {
+class ThrowingStore final : public testing::EmptyUserStore {
  public:
   absl::StatusOr<user::v1::User> Get(std::string_view) override { throw std::runtime_error("the secret cause"); }
   absl::StatusOr<UserPage> List(const PageQuery&) override { throw 42; }
-  absl::StatusOr<user::v1::User> Create(const NewUser&) override { return absl::UnimplementedError(""); }
-  absl::Status Seed(int) override { return absl::OkStatus(); }
-  bool MayBlock() const override { return false; }
 };
 
 // Users
@@ -211,17 +209,6 @@ TEST(UserServerTest, ServesFromASqliteStore) {
 
   EXPECT_EQ(client.GetUser("u-2").response.email(), "ada@example.com");
   EXPECT_EQ(client.ListUsers(10).response.total_count(), 2);
-}
-
-TEST(UserServerTest, StreamingMethodsAreNotThereYet) {
-  auto server = StartServer();
-  PlainClient client(server->address());
-  grpc::ClientContext context;
-  auto reader = client.stub().StreamActivity(&context, {});
-  user::v1::ActivityEvent event;
-
-  EXPECT_FALSE(reader->Read(&event));
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 // Request ids, the log, exceptions

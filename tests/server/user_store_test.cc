@@ -224,6 +224,110 @@ TYPED_TEST(UserStoreTest, OneOfManyConcurrentCreatesWithOneKeyTakesEffect) {
   EXPECT_EQ(this->store_->List({})->total_count, 1);
 }
 
+TYPED_TEST(UserStoreTest, CreatesManyAndReportsEachByItself) {
+  ASSERT_THAT(this->store_->Create({.email = "ada@example.com", .idempotency_key = "k"}), IsOk());
+  const std::vector<NewUser> users = {{.email = "bob@example.com", .idempotency_key = "b"},
+                                      {.email = "ada@example.com"},
+                                      {.email = "eve@example.com", .idempotency_key = "k"},
+                                      {.email = "bob@example.com", .idempotency_key = "b"},
+                                      {.email = "eve@example.com"}};
+
+  const auto outcomes = this->store_->CreateAll(users);
+
+  ASSERT_THAT(outcomes, IsOk());
+  ASSERT_THAT(*outcomes, ::testing::SizeIs(5));
+  EXPECT_EQ((*outcomes)[0]->user_id(), "u-2");
+  EXPECT_THAT((*outcomes)[1], HasCode(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT((*outcomes)[2], HasCode(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ((*outcomes)[3]->user_id(), "u-2");
+  EXPECT_EQ((*outcomes)[4]->user_id(), "u-3");
+  EXPECT_EQ(this->store_->List({})->total_count, 3);
+}
+
+TYPED_TEST(UserStoreTest, CreatesNoneOfNone) { EXPECT_THAT(*this->store_->CreateAll({}), IsEmpty()); }
+
+// Activity
+
+TYPED_TEST(UserStoreTest, LogBeginsWithTheCreationAndIsReadInPages) {
+  ASSERT_THAT(this->store_->Seed(2), IsOk());
+  ASSERT_THAT(this->store_->SeedActivity(4), IsOk());
+
+  const absl::StatusOr<ActivityPage> first = this->store_->Activity({.user_id = "u-2", .limit = 3});
+  const absl::StatusOr<ActivityPage> second = this->store_->Activity({.user_id = "u-2", .after = first->last, .limit = 3});
+
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(first->events, ::testing::SizeIs(3));
+  EXPECT_EQ(first->events[0].event_id(), "e-0000000001");
+  EXPECT_EQ(first->events[0].action(), "created");
+  EXPECT_EQ(first->events[0].resource(), "user/u-2");
+  EXPECT_EQ(first->events[0].timestamp_unix(), 1'700'000'002);
+  EXPECT_EQ(first->events[2].timestamp_unix(), 1'700'000'122);
+  EXPECT_EQ(first->last, 3);
+  EXPECT_TRUE(first->more);
+  ASSERT_THAT(second->events, ::testing::SizeIs(2));
+  EXPECT_EQ(second->events[1].event_id(), "e-0000000005");
+  EXPECT_FALSE(second->more);
+}
+
+TYPED_TEST(UserStoreTest, SeededLogsAreTheSameInEveryStore) {
+  const std::shared_ptr<UserStore> memory = MakeMemoryUserStore();
+  for (UserStore* store : {this->store_.get(), memory.get()}) {
+    ASSERT_THAT(store->Seed(3), IsOk());
+    ASSERT_THAT(store->SeedActivity(50), IsOk());
+  }
+
+  const absl::StatusOr<ActivityPage> here = this->store_->Activity({.user_id = "u-3"});
+  const absl::StatusOr<ActivityPage> there = memory->Activity({.user_id = "u-3"});
+
+  ASSERT_EQ(here->events.size(), there->events.size());
+  for (size_t i = 0; i < here->events.size(); ++i) {
+    EXPECT_EQ(here->events[i].SerializeAsString(), there->events[i].SerializeAsString());
+  }
+}
+
+TYPED_TEST(UserStoreTest, LogGrowsAndNeverChanges) {
+  ASSERT_THAT(this->store_->Seed(1), IsOk());
+  ASSERT_THAT(this->store_->SeedActivity(2), IsOk());
+  const std::string second = this->store_->Activity({.user_id = "u-1"})->events[1].SerializeAsString();
+
+  ASSERT_THAT(this->store_->SeedActivity(5), IsOk());
+  ASSERT_THAT(this->store_->SeedActivity(1), IsOk());
+
+  const absl::StatusOr<ActivityPage> page = this->store_->Activity({.user_id = "u-1"});
+  EXPECT_THAT(page->events, ::testing::SizeIs(6));
+  EXPECT_EQ(page->events[1].SerializeAsString(), second);
+}
+
+TYPED_TEST(UserStoreTest, KnowsTheEndOfALogAndWhoHasNone) {
+  ASSERT_THAT(this->store_->Seed(1), IsOk());
+
+  EXPECT_THAT(this->store_->Activity({.user_id = "u-1", .after = 1})->events, IsEmpty());
+  EXPECT_THAT(this->store_->Activity({.user_id = "u-1", .after = 2}), HasCode(absl::StatusCode::kOutOfRange));
+  EXPECT_THAT(this->store_->Activity({.user_id = "u-2"}), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(this->store_->Activity({.user_id = "x"}), HasCode(absl::StatusCode::kNotFound));
+}
+
+// The feed
+
+TYPED_TEST(UserStoreTest, FeedHasEveryCreationInOrder) {
+  EXPECT_EQ(this->store_->LastChange().value(), 0);
+  ASSERT_THAT(this->store_->Seed(2), IsOk());
+  ASSERT_THAT(this->store_->Create({.email = "ada@example.com", .idempotency_key = "k"}), IsOk());
+  ASSERT_THAT(this->store_->Create({.email = "ada@example.com", .idempotency_key = "k"}), IsOk());
+  ASSERT_THAT(this->store_->Create({.email = "ada@example.com"}), HasCode(absl::StatusCode::kAlreadyExists));
+
+  const absl::StatusOr<std::vector<UserChange>> changes = this->store_->Changes(1, 10);
+
+  ASSERT_THAT(changes, IsOk());
+  ASSERT_THAT(*changes, ::testing::SizeIs(2));
+  EXPECT_EQ((*changes)[0].user.user_id(), "u-2");
+  EXPECT_EQ((*changes)[1].user.email(), "ada@example.com");
+  EXPECT_EQ((*changes)[1].kind, user::v1::USER_CHANGE_KIND_CREATED);
+  EXPECT_EQ((*changes)[1].sequence, this->store_->LastChange().value());
+  EXPECT_THAT(*this->store_->Changes(0, 2), ::testing::SizeIs(2));
+  EXPECT_THAT(*this->store_->Changes(3, 10), IsEmpty());
+}
+
 TYPED_TEST(UserStoreTest, SeedingFillsUpAndNoFurther) {
   ASSERT_THAT(this->store_->Seed(2), IsOk());
   ASSERT_THAT(this->store_->Seed(2), IsOk());

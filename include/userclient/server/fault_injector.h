@@ -23,8 +23,18 @@
 ///   "hang": true          never answer; ends with the client's cancellation or deadline, or with the server
 ///   "throw": true         the handler throws
 ///   "garbage": true       answer bytes that are no message
+///   "drop": true          cut the connection, as a server does that dies: everything on it fails with UNAVAILABLE, and what was
+///                         sent last may be lost
 ///   "pushback": "0.2s" or "stop"   the trailer grpc-retry-pushback-ms
 ///   "metadata": {"key": "value"}   further trailers
+///
+/// and, for a method that streams:
+///
+///   "after": 3            the status, hang, throw, drop or garbage comes once so many messages were sent, or, where only the
+///                         client streams, were taken; what a watch sends as a sign of life does not count
+///   "slow": "0.01s"       wait before each message
+///   "never_half_close": true   do everything, but never end the stream: not when all is sent, not when the client has closed its
+///                         half, not when the server drains
 
 #include <chrono>
 #include <cstdint>
@@ -40,8 +50,8 @@
 
 namespace userclient {
 
-/// What happens to one attempt. At most one of `status`, `hang`, `throws` and `garbage`; none of them: the healthy answer,
-/// perhaps late.
+/// What happens to one attempt. At most one of `status`, `hang`, `throws`, `garbage`, `drop` and `never_half_close`; none of
+/// them: the healthy answer, perhaps late.
 struct Fault {
   std::chrono::nanoseconds delay{};
   bool headers = false;
@@ -53,6 +63,13 @@ struct Fault {
   bool hang = false;
   bool throws = false;
   bool garbage = false;
+  bool drop = false;
+  /// Of a stream: how many messages go well before its end.
+  int64_t after = 0;
+  /// Of a stream: before each message.
+  std::chrono::nanoseconds slow{};
+  /// Of a stream.
+  bool never_half_close = false;
   /// Content of the trailer grpc-retry-pushback-ms, in milliseconds; negative says "do not retry".
   std::optional<int64_t> pushback_ms{};
   /// Trailers. Legal names of metadata only.
@@ -76,7 +93,8 @@ class FaultInjector {
   absl::Status Set(std::string_view json);
 
   /// Puts a script in the place of everything that was set for this method alone; what was set for others or for `*` stays and
-  /// comes after it. *Errors:* INVALID_ARGUMENT for an unknown method or an impossible step.
+  /// comes after it. *Errors:* INVALID_ARGUMENT for an unknown method or a step that it cannot
+  /// meet.
   absl::Status Script(std::string_view method, std::vector<Fault> steps, bool repeat = false);
 
   /// A fault and where it was asked for, for example `faults[0].script[2]`.

@@ -20,7 +20,7 @@ struct ReceivedAttempt {
   int previous_attempts = 0;
   /// To the deadline, on arrival; gRPC rounds it up on the wire, by about a percent at most. Absent: the client sent none.
   std::optional<std::chrono::nanoseconds> time_left{};
-  /// The request, serialised.
+  /// The request, serialised; empty if the client streams.
   std::string request{};
 };
 

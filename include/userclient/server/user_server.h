@@ -28,12 +28,24 @@
 
 namespace userclient {
 
-/// PEM files, read once at the start.
+/// PEM files. The server speaks TLS 1.3 and nothing older. It looks at the files every `file_check_interval`: what they hold is
+/// used for every connection that is made from then on, as soon as all of it fits together; until then, and for connections that
+/// exist, it stays with what it has.
 struct ServerTlsFiles {
+  /// Followed by intermediate ones if there are any.
   std::filesystem::path certificate{};
+  /// Without a pass phrase.
   std::filesystem::path key{};
-  /// Given: clients must show a certificate that this authority has signed.
+  /// Given: clients must show a certificate that one of these authorities has signed. Whether they must cannot change later.
   std::optional<std::filesystem::path> client_ca{};
+};
+
+/// Calls beyond it are RESOURCE_EXHAUSTED, with the time to wait as the trailer `grpc-retry-pushback-ms`.
+struct RateLimit {
+  /// On average, over all callers; more than 0.
+  double per_second = 0;
+  /// At once, after a pause; at least 1.
+  int burst = 1;
 };
 
 struct UserServerOptions {
@@ -45,6 +57,11 @@ struct UserServerOptions {
   std::shared_ptr<UserStore> store{};
   /// The store is filled up to this number of users before the server listens.
   int seed_users = 0;
+  /// Every user in the store gets so many events of activity besides his creation; the same in every store, so that a stream of
+  /// them can be resumed at another server that was seeded alike.
+  int seed_activity = 0;
+  /// A watch that has been silent for so long sends its position, so that its client knows that it is alive; at least 10 ms.
+  std::chrono::nanoseconds watch_heartbeat = std::chrono::seconds(5);
   /// Null: the server's own, healthy until `faults()` is told otherwise.
   std::shared_ptr<FaultInjector> faults{};
   /// Sent as the trailer `x-served-by` with every answer, so that callers see how load spreads.
@@ -53,8 +70,26 @@ struct UserServerOptions {
   bool reflection = true;
   /// Absent: plaintext.
   std::optional<ServerTlsFiles> tls{};
-  /// A file with one bearer token. Given: every call but health must bring it, or is UNAUTHENTICATED.
+  /// A file with bearer tokens, one a line: more than one while an old one is being replaced. Given: every call but health must
+  /// bring one of them, or is UNAUTHENTICATED. Looked at every `file_check_interval`.
   std::optional<std::filesystem::path> token_file{};
+  /// A call without a deadline is INVALID_ARGUMENT, except for WatchUsers and LookupUsers, which have no end of their own, and
+  /// for health and reflection.
+  bool require_deadline = false;
+  /// Not for health and reflection.
+  std::optional<RateLimit> rate_limit{};
+  /// Calls in flight, at least 1; further ones are RESOURCE_EXHAUSTED. Not for health and reflection.
+  std::optional<int> max_concurrent_calls{};
+  /// Connections that have lived so long (more than 0, give or take a tenth) get no new calls and are closed, so that clients
+  /// look for servers again. Absent: they live for ever.
+  std::optional<std::chrono::nanoseconds> max_connection_age{};
+  /// How long the calls on such a connection may still take; then they are cut off.
+  std::chrono::nanoseconds max_connection_age_grace = std::chrono::seconds(30);
+  /// How often certificates and tokens are looked at; more than 0.
+  std::chrono::nanoseconds file_check_interval = std::chrono::seconds(1);
+  /// Takes one sentence when a certificate or token file holds something new that is used from now on, or that cannot be. Called
+  /// from one thread, with no lock held.
+  std::function<void(std::string_view sentence)> file_log{};
   /// Takes one line of JSON, without its newline, for every attempt, as it is answered. Called from many threads at once, with no
   /// lock held.
   std::function<void(std::string_view line)> request_log{};
@@ -104,9 +139,13 @@ class UserServer {
   /// Zeros for a method that was never called.
   MethodCounters counters(std::string_view method) const;
 
-  /// Drains: health NOT_SERVING, then `drain_notice`, then no more calls; blocks until those in flight are answered, for `limit`
-  /// in all. Zero stops at once. Later calls of Shutdown wait for the first. *Errors:* DEADLINE_EXCEEDED if calls were cut off,
-  /// with their number.
+  /// Streams that have arrived and are not gone.
+  int64_t open_streams() const;
+
+  /// Drains: health NOT_SERVING and watches end as UNAVAILABLE, to be resumed elsewhere; then `drain_notice`; then no more calls,
+  /// and lookups end the same way once what they have taken is answered; blocks until the calls in flight are answered, for
+  /// `limit` in all. Zero stops at once. Later calls of Shutdown wait for the first. *Errors:* DEADLINE_EXCEEDED if calls were
+  /// cut off, with their number.
   absl::Status Shutdown(std::chrono::nanoseconds limit);
 
  private:

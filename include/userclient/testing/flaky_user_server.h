@@ -44,6 +44,8 @@ class Step {
   Step WithViolation(std::string field, std::string description) const;
   /// For so many attempts in a row.
   Step Times(int times) const;
+  /// Of a stream: only once so many messages went well.
+  Step After(int64_t messages) const;
 
   const Fault& fault() const { return fault_; }
 
@@ -63,9 +65,19 @@ Step Delay(std::chrono::nanoseconds delay);
 Step Throw();
 /// Answers bytes that are no message.
 Step Garbage();
+/// Cuts the connection, as a server does that dies.
+Step Drop();
+/// Of a stream: waits before each message.
+Step Slow(std::chrono::nanoseconds pause);
+/// Of a stream: sends everything, but never an end.
+Step NeverHalfClose();
 
 struct FlakyUserServerOptions {
   int seed_users = 0;
+  /// Events of activity of every seeded user, besides his creation.
+  int seed_activity = 0;
+  /// How long a watch may be silent before it sends its position.
+  std::chrono::nanoseconds watch_heartbeat = std::chrono::seconds(5);
   /// HOST:PORT; several servers behind one name can take one port on 127.0.0.1, 127.0.0.2, ...
   std::string listen_address = "127.0.0.1:0";
   /// Sent as the trailer `x-served-by`.
@@ -89,8 +101,8 @@ class FlakyUserServer {
   const std::string& address() const;
   int port() const;
 
-  /// From now on the attempts of this method meet these steps, one each; then it is healthy again. `method` is "GetUser",
-  /// "ListUsers", "CreateUser" or
+  /// From now on the attempts of this method meet these steps, one each; then it is healthy again. `method` is the name of an
+  /// rpc, or
   /// "*". Aborts the process if the script cannot be.
   void Script(std::string_view method, const std::vector<Step>& steps);
   /// The same, over and over.
@@ -106,6 +118,8 @@ class FlakyUserServer {
   std::vector<ReceivedAttempt> ReceivedAttempts(std::string_view method) const;
   /// Of every method, in order of arrival.
   std::vector<ReceivedAttempt> requests() const;
+  /// Streams that have arrived and are not gone.
+  int64_t open_streams() const;
   /// Forgets what has arrived.
   void ClearRequests();
 
