@@ -3,42 +3,51 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "absl/random/random.h"
-#include "absl/strings/str_format.h"
+#include "batch_create.h"
 #include "call/client_core.h"
+#include "idempotency_key.h"
 #include "transport/health_check.h"
 #include "user/v1/user_service.grpc.pb.h"
+#include "user_watch.h"
 #include "userclient/service_client.h"
 #include "userclient/v1/health.pb.h"
 
 namespace userclient {
 
+using user::v1::ActivityEvent;
+using user::v1::BatchCreateUsersResponse;
 using user::v1::CreateUserRequest;
 using user::v1::CreateUserResponse;
 using user::v1::GetUserRequest;
 using user::v1::GetUserResponse;
 using user::v1::ListUsersRequest;
 using user::v1::ListUsersResponse;
+using user::v1::StreamActivityRequest;
 using user::v1::UserService;
+using user::v1::WatchUsersRequest;
+using user::v1::WatchUsersResponse;
 
 namespace {
+
+/// Four of the heartbeats that the contract promises.
+constexpr std::chrono::seconds kWatchIdleTimeout(20);
+
+StreamProgress AdvanceActivity(StreamActivityRequest& request, const ActivityEvent& event) {
+  request.set_after_event_id(event.event_id());
+  // 0 asks for all events, so the last one that was asked for must not be counted down.
+  if (request.limit() == 1) return StreamProgress::kLastMessage;
+  if (request.limit() > 1) request.set_limit(request.limit() - 1);
+  return StreamProgress::kMessage;
+}
 
 const google::protobuf::ServiceDescriptor& Descriptor() {
   return *GetUserRequest::descriptor()->file()->FindServiceByName("UserService");
 }
 
-/// A random UUID (RFC 9562, version 4): the same user must not be created twice, whoever else is creating users.
-std::string NewIdempotencyKey() {
-  absl::BitGen random;
-  const auto high = absl::Uniform<uint64_t>(random);
-  const auto low = absl::Uniform<uint64_t>(random);
-  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32, (high >> 16) & 0xffff, high & 0xfff,
-                         0x8000 | ((low >> 48) & 0x3fff), low & 0xffff'ffff'ffff);
-}
-
 CreateUserRequest WithKey(CreateUserRequest request) {
-  if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
+  if (request.idempotency_key().empty()) request.set_idempotency_key(internal::NewIdempotencyKey());
   return request;
 }
 
@@ -50,10 +59,24 @@ class UserClient::Impl {
 
   explicit Impl(ServiceClient<UserService> service) : service_(std::move(service)) {}
 
+  internal::SendChunk SendChunk() const {
+    return [service = service_, method = batch_create_users_](std::vector<CreateUserRequest> chunk, const CallOptions& options) {
+      return service.StartBatch(method, std::move(chunk), options);
+    };
+  }
+
   const ServiceClient<UserService> service_;
   const UnaryMethod<Stub, GetUserRequest, GetUserResponse> get_user_ = service_.Unary("GetUser", &Stub::GetUser);
   const UnaryMethod<Stub, ListUsersRequest, ListUsersResponse> list_users_ = service_.Unary("ListUsers", &Stub::ListUsers);
   const UnaryMethod<Stub, CreateUserRequest, CreateUserResponse> create_user_ = service_.Unary("CreateUser", &Stub::CreateUser);
+  const ClientStreamMethod<Stub, CreateUserRequest, BatchCreateUsersResponse> batch_create_users_ =
+      service_.ClientStream("BatchCreateUsers", &Stub::BatchCreateUsers);
+  const ServerStreamMethod<Stub, StreamActivityRequest, ActivityEvent> stream_activity_ =
+      service_.ServerStream<StreamActivityRequest, ActivityEvent>("StreamActivity", &Stub::StreamActivity,
+                                                                  {.advance = AdvanceActivity});
+  const ServerStreamMethod<Stub, WatchUsersRequest, WatchUsersResponse> watch_users_ =
+      service_.ServerStream<WatchUsersRequest, WatchUsersResponse>(
+          "WatchUsers", &Stub::WatchUsers, {.advance = AdvanceWatch, .endless = true, .idle_timeout = kWatchIdleTimeout});
   const int check_health_ = service_.core()->AddMethod("grpc.health.v1.Health", "Check");
 };
 
@@ -95,9 +118,28 @@ PendingCall<CreateUserResponse> UserClient::CreateUserAsync(CreateUserRequest re
   return impl_->service_.Start(impl_->create_user_, WithKey(std::move(request)), std::move(options));
 }
 
+absl::StatusOr<BatchResult> UserClient::CreateBatch(const internal::NextItem& next, const BatchOptions& batch,
+                                                    const CallOptions& options) const {
+  return internal::CreateBatch(next, batch, options, impl_->SendChunk());
+}
+
+PendingCall<BatchResult> UserClient::BatchCreateUsersAsync(std::vector<CreateUserRequest> users, BatchOptions batch,
+                                                           CallOptions options) const {
+  return internal::CreateBatchAsync(std::move(users), std::move(batch), std::move(options), impl_->SendChunk());
+}
+
 bool UserClient::WaitReady(std::chrono::nanoseconds timeout) const { return impl_->service_.WaitReady(timeout); }
 
 bool UserClient::Shutdown(std::chrono::nanoseconds timeout) const { return impl_->service_.Shutdown(timeout); }
+
+MessageStream<ActivityEvent> UserClient::StreamActivity(StreamActivityRequest request, CallOptions options) const {
+  return impl_->service_.Open(impl_->stream_activity_, std::move(request), std::move(options));
+}
+
+UserWatch UserClient::WatchUsers(WatchUsersRequest request, CallOptions options) const {
+  return UserWatch(
+      std::make_shared<UserWatch::State>(impl_->service_.Read(impl_->watch_users_, std::move(request), std::move(options))));
+}
 
 absl::Status UserClient::Reload() const { return impl_->service_.Reload(); }
 

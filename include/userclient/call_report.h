@@ -30,6 +30,8 @@ enum class AttemptReason {
   /// The server refused the bearer token (UNAUTHENTICATED), and there is a newer one. Once for an attempt, at once, and not
   /// counted against maxAttempts: a server that does not know the caller has done nothing for it.
   kFreshToken = 5,
+  /// A stream that broke off goes on where it was.
+  kResume = 6,
 };
 
 /// Why there was no further attempt.

@@ -32,15 +32,20 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "userclient/call_options.h"
 #include "userclient/client_options.h"
 #include "userclient/internal/call_engine.h"
+#include "userclient/internal/client_stream_call.h"
+#include "userclient/internal/read_stream.h"
 #include "userclient/internal/received.h"
+#include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
 
 namespace userclient {
@@ -52,6 +57,35 @@ struct UnaryMethod {
 
   int index;
   Blocking blocking;
+};
+
+/// One client-streaming RPC of a generated stub. Made by ServiceClient::ClientStream.
+template <class Stub, class Request, class Response>
+struct ClientStreamMethod {
+  int index;
+};
+
+/// How a server stream without side effects goes on when its connection breaks, or its server dies.
+template <class Request, class Response>
+struct StreamRules {
+  /// Changes a request so that it asks for what comes after a message. Null: the stream is only retried before its first message,
+  /// as gRFC A6 allows.
+  StreamProgress (*advance)(Request& request, const Response& message) = nullptr;
+  /// It lives until it is cancelled, or the server says that it cannot be. The method's timeout is that of one attempt, after
+  /// which it is resumed. Needs `advance`.
+  bool endless = false;
+  /// A server that sends nothing for this long is given up, and the stream resumed elsewhere. Absent: it may be silent until the
+  /// deadline.
+  std::optional<std::chrono::nanoseconds> idle_timeout{};
+};
+
+/// One server-streaming RPC of a generated stub. Made by ServiceClient::ServerStream.
+template <class Stub, class Request, class Response>
+struct ServerStreamMethod {
+  using Open = std::unique_ptr<grpc::ClientReaderInterface<Response>> (Stub::*)(grpc::ClientContext*, const Request&);
+
+  int index;
+  StreamRules<Request, Response> rules;
 };
 
 namespace internal {
@@ -135,6 +169,50 @@ class ServiceClient {
     return {internal::MethodIndex(*core_, name), blocking};
   }
 
+  /// Describes one client-streaming RPC: `ClientStream("BatchCreateUsers", &Stub::BatchCreateUsers)`. Ends the process if the
+  /// service has no such method.
+  template <class Request, class Response>
+  ClientStreamMethod<Stub, Request, Response> ClientStream(std::string_view name,
+                                                           internal::OpenWriter<Stub, Request, Response> /*types*/) const {
+    return {internal::MethodIndex(*core_, name)};
+  }
+
+  /// Describes one server-streaming RPC: `ServerStream("ListOrders", &Stub::ListOrders)`. Ends the process if the service has no
+  /// such method.
+  template <class Request, class Response>
+  ServerStreamMethod<Stub, Request, Response> ServerStream(
+      std::string_view name,
+      std::unique_ptr<grpc::ClientReaderInterface<Response>> (Stub::*)(grpc::ClientContext*, const Request&) /*types*/,
+      StreamRules<Request, Response> rules = {}) const {
+    return {internal::MethodIndex(*core_, name), rules};
+  }
+
+  /// Opens a stream. What `options` points to must live until the stream has ended or been destroyed.
+  template <class Request, class Response>
+  MessageStream<Response> Open(const ServerStreamMethod<Stub, Request, Response>& method, Request request,
+                               CallOptions options) const {
+    return MessageStream<Response>(Read(method, std::move(request), std::move(options))->box());
+  }
+
+  /// The same for what is built on top of it.
+  // NOLINTBEGIN(performance-unnecessary-value-param): it is moved on
+  template <class Request, class Response>
+  std::shared_ptr<internal::ReadStream<Request, Response>> Read(const ServerStreamMethod<Stub, Request, Response>& method,
+                                                                Request request, CallOptions options) const {
+    absl::Status unusable = CheckStream(request, options);
+    auto stream = std::make_shared<internal::ReadStream<Request, Response>>(internal::MethodPath(*core_, method.index),
+                                                                            std::move(request), method.rules.advance);
+    if (!unusable.ok()) {
+      stream->Complete(std::move(unusable));
+      return stream;
+    }
+    const internal::StreamKind kind = {
+        .resumable = method.rules.advance != nullptr, .endless = method.rules.endless, .idle_timeout = method.rules.idle_timeout};
+    stream->box()->SetHandle(internal::StartStream(core_, method.index, std::move(options), kind, stream));
+    return stream;
+  }
+  // NOLINTEND(performance-unnecessary-value-param)
+
   /// Blocks until the call has its answer, its deadline has passed, or it is cancelled.
   template <class Request, class Response>
   absl::StatusOr<Response> Call(const UnaryMethod<Stub, Request, Response>& method, const Request& request,
@@ -165,6 +243,25 @@ class ServiceClient {
     }
     auto call = std::make_unique<internal::StubCall<Request, Response>>(internal::MethodPath(*core_, method.index),
                                                                         std::move(request), state);
+    state->SetHandle(internal::AnswerAsync(core_, method.index, std::move(options), std::move(call)));
+    return PendingCall<Response>(std::move(state));
+  }
+
+  /// Starts a client-streaming call that sends these messages, and returns. It goes the way of every call: an attempt that fails
+  /// is made again as the method's retryPolicy says, with all messages from the first. What is too much to be kept for that, or
+  /// has no end, is sent in several calls.
+  template <class Request, class Response>
+  PendingCall<Response> StartBatch(const ClientStreamMethod<Stub, Request, Response>& method, std::vector<Request> messages,
+                                   CallOptions options) const {
+    auto state = std::make_shared<internal::PendingState<Response>>();
+    for (const Request& message : messages) {
+      if (absl::Status status = CheckSize(message); !status.ok()) {
+        state->Set(std::move(status));
+        return PendingCall<Response>(std::move(state));
+      }
+    }
+    auto call = std::make_unique<internal::ClientStreamCall<Request, Response>>(internal::MethodPath(*core_, method.index),
+                                                                                std::move(messages), state);
     state->SetHandle(internal::AnswerAsync(core_, method.index, std::move(options), std::move(call)));
     return PendingCall<Response>(std::move(state));
   }
@@ -202,6 +299,12 @@ class ServiceClient {
   static absl::Status CheckSize(const Request& request) {
     if (request.ByteSizeLong() <= INT_MAX) return absl::OkStatus();
     return absl::InvalidArgumentError("the request is larger than the 2 GiB that protobuf can send");
+  }
+
+  template <class Request>
+  static absl::Status CheckStream(const Request& request, const CallOptions& options) {
+    if (options.fallback) return absl::InvalidArgumentError("CallOptions.fallback: a stream takes none");
+    return CheckSize(request);
   }
 
   std::shared_ptr<internal::ClientCore> core_;

@@ -18,11 +18,17 @@
 ///   credentials.h     how both sides prove who they are     pending_call.h  calls that no thread waits for
 ///   fallback.h        what stands in for an answer          circuit_breaker.h  its states, and who is told of them
 ///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
-///   client_events.h   what a client notices between calls
+///   client_events.h   what a client notices between calls   user_batch.h    creating many users
 
 #include <chrono>
+#include <concepts>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <ranges>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,10 +36,13 @@
 #include "userclient/call_options.h"
 #include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
+#include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
 #include "userclient/rejection.h"
 #include "userclient/service_config.h"
+#include "userclient/user_batch.h"
 #include "userclient/user_list.h"
+#include "userclient/user_watch.h"
 
 namespace userclient {
 
@@ -82,6 +91,43 @@ class UserClient {
 
   PendingCall<user::v1::CreateUserResponse> CreateUserAsync(user::v1::CreateUserRequest request, CallOptions options = {}) const;
 
+  /// Creates the users of a range, each exactly once; user_batch.h tells how. `options` are for each of the calls that this
+  /// takes: the timeout is for one chunk, and a report is that of the last call. That a user was refused is no error, but an item
+  /// of the result. *Errors:* those of the call that failed, with BatchPositionOf; INVALID_ARGUMENT naming the option. An
+  /// exception of the range's own goes on to the caller: what was settled has been told to on_item, and nothing is under way.
+  template <std::ranges::input_range Range>
+  requires std::convertible_to<std::ranges::range_reference_t<Range>, user::v1::CreateUserRequest> absl::StatusOr<BatchResult>
+  BatchCreateUsers(Range&& users, const BatchOptions& batch = {}, const CallOptions& options = {})
+  const {
+    std::optional<std::ranges::iterator_t<Range>> position;
+    const auto next = [&]() -> std::optional<user::v1::CreateUserRequest> {
+      // No sooner than it is needed: to look for the next item may mean to wait for it.
+      if (position) {
+        ++*position;
+      } else {
+        position.emplace(std::ranges::begin(users));
+      }
+      if (*position == std::ranges::end(users)) return std::nullopt;
+      return **position;
+    };
+    return CreateBatch(next, batch, options);
+  }
+
+  /// The same without a thread that waits. on_item and on_progress are called on gRPC's threads, one at a time.
+  PendingCall<BatchResult> BatchCreateUsersAsync(std::vector<user::v1::CreateUserRequest> users, BatchOptions batch = {},
+                                                 CallOptions options = {}) const;
+
+  /// What a user did, oldest first. When a server dies under it, the stream goes on at another one where it was: every event
+  /// comes once. Its deadline is that of the whole stream.
+  ///
+  ///   for (const user::v1::ActivityEvent& event : client->StreamActivity(request)) ...
+  MessageStream<user::v1::ActivityEvent> StreamActivity(user::v1::StreamActivityRequest request, CallOptions options = {}) const;
+
+  /// What happens to users from now on, or from a resume token on, until it is cancelled; see user_watch.h. A server that says
+  /// nothing for 20 s, not even that nothing happens, is left for another one. Without CallOptions::timeout it has no end; that
+  /// of the method in the service config is when it changes servers.
+  UserWatch WatchUsers(user::v1::WatchUsersRequest request = {}, CallOptions options = {}) const;
+
   /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
   /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service;
   /// INVALID_ARGUMENT if `options` has a fallback.
@@ -113,6 +159,9 @@ class UserClient {
  private:
   class Impl;
   explicit UserClient(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+  absl::StatusOr<BatchResult> CreateBatch(const std::function<std::optional<user::v1::CreateUserRequest>()>& next,
+                                          const BatchOptions& batch, const CallOptions& options) const;
 
   std::shared_ptr<const Impl> impl_;
 };

@@ -56,7 +56,9 @@ void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen)
   AddGetCommand(app, chosen);
   AddListCommand(app, chosen);
   AddCreateCommand(app, chosen);
+  AddImportCommand(app, chosen);
   AddHealthCommand(app, chosen);
+  AddResolveCommand(app, chosen);
   AddConfigCommands(app, chosen);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) ShowGlobalOptions(app, *command);
 }

@@ -15,7 +15,9 @@ using Command = std::function<int(Session&)>;
 void AddGetCommand(CLI::App& app, Command& chosen);
 void AddListCommand(CLI::App& app, Command& chosen);
 void AddCreateCommand(CLI::App& app, Command& chosen);
+void AddImportCommand(CLI::App& app, Command& chosen);
 void AddHealthCommand(CLI::App& app, Command& chosen);
+void AddResolveCommand(CLI::App& app, Command& chosen);
 void AddConfigCommands(CLI::App& app, Command& chosen);
 
 }  // namespace userctl

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace userctl {
 namespace {
@@ -26,6 +27,13 @@ constexpr std::array<std::pair<std::string_view, nanoseconds>, 4> kUnits = {{
 absl::Status Wrong(std::string_view text, std::string_view why) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", std::string(text), "\" ", std::string(why), "; write for example 200ms, 1.5s or 2m"));
+}
+
+std::string InUnit(nanoseconds duration, nanoseconds unit, std::string_view name) {
+  std::string text = absl::StrFormat("%.9f", static_cast<double>(duration.count()) / static_cast<double>(unit.count()));
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return absl::StrCat(text, std::string(name));
 }
 
 }  // namespace
@@ -47,6 +55,19 @@ absl::StatusOr<nanoseconds> ParseDuration(std::string_view text) {
   const nanoseconds duration(std::llround(length));
   if (duration <= nanoseconds::zero()) return Wrong(text, "is not more than 0");
   return duration;
+}
+
+std::string DurationText(nanoseconds duration) {
+  if (duration >= std::chrono::hours(1) && duration % std::chrono::hours(1) == nanoseconds::zero()) {
+    return absl::StrCat(duration / std::chrono::hours(1), " h");
+  }
+  if (duration >= std::chrono::minutes(2) && duration % std::chrono::minutes(1) == nanoseconds::zero()) {
+    return absl::StrCat(duration / std::chrono::minutes(1), " min");
+  }
+  if (duration >= std::chrono::seconds(1) || duration == nanoseconds::zero())
+    return InUnit(duration, std::chrono::seconds(1), " s");
+  if (duration >= std::chrono::milliseconds(1)) return InUnit(duration, std::chrono::milliseconds(1), " ms");
+  return InUnit(duration, std::chrono::microseconds(1), " us");
 }
 
 }  // namespace userctl

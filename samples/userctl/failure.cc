@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "duration.h"
 #include "json_line.h"
 #include "printable.h"
 #include "userclient/error_details.h"
@@ -28,16 +29,33 @@ ordered_json ToJson(const userclient::AttemptReport& attempt) {
           {"message", std::string(attempt.status.message())}};
 }
 
+std::string_view SourceName(userclient::AnswerSource source) {
+  switch (source) {
+    case userclient::AnswerSource::kServer:
+      return "server";
+    case userclient::AnswerSource::kShared:
+      return "shared";
+    case userclient::AnswerSource::kStale:
+      return "stale";
+    case userclient::AnswerSource::kFallback:
+      return "fallback";
+  }
+  return "unknown";
+}
+
 ordered_json ToJson(const userclient::CallReport& report) {
   ordered_json attempts = ordered_json::array();
   for (const userclient::AttemptReport& attempt : report.attempts) attempts.push_back(ToJson(attempt));
-  return {{"method", report.method},
-          {"compartment", report.compartment},
-          {"code", absl::StatusCodeToString(report.code)},
-          {"end", userclient::CallEndName(report.end)},
-          {"budget_ms", Milliseconds(report.budget)},
-          {"duration_ms", Milliseconds(report.duration)},
-          {"attempts", std::move(attempts)}};
+  ordered_json json = {{"method", report.method},
+                       {"compartment", report.compartment},
+                       {"code", absl::StatusCodeToString(report.code)},
+                       {"end", userclient::CallEndName(report.end)},
+                       {"source", SourceName(report.source)},
+                       {"budget_ms", Milliseconds(report.budget)},
+                       {"duration_ms", Milliseconds(report.duration)},
+                       {"attempts", std::move(attempts)}};
+  if (report.source == userclient::AnswerSource::kStale) json["age_ms"] = Milliseconds(report.age);
+  return json;
 }
 
 ordered_json ToJson(const userclient::ErrorDetails& details) {
@@ -102,5 +120,15 @@ std::string FailureJson(std::string_view what, const absl::Status& status, std::
 }
 
 std::string ReportJson(const userclient::CallReport& report) { return JsonLine({{"report", ToJson(report)}}); }
+
+bool StoodIn(const userclient::CallReport& report) {
+  return report.source == userclient::AnswerSource::kStale || report.source == userclient::AnswerSource::kFallback;
+}
+
+std::string StandInText(const userclient::CallReport& report) {
+  const std::string begin = absl::StrCat(report.method, ": ", absl::StatusCodeToString(report.code), ", answered ");
+  if (report.source == userclient::AnswerSource::kFallback) return begin + "by the fallback";
+  return absl::StrCat(begin, "from the cache, ", DurationText(std::chrono::floor<std::chrono::milliseconds>(report.age)), " old");
+}
 
 }  // namespace userctl

@@ -19,4 +19,10 @@ std::string FailureJson(std::string_view what, const absl::Status& status, std::
 /// {"report": {...}} on one line.
 std::string ReportJson(const userclient::CallReport& report);
 
+/// Whether something else stood in for the answer of a call that failed.
+bool StoodIn(const userclient::CallReport& report);
+
+/// Tells of that in one line: `user.v1.UserService/GetUser: UNAVAILABLE, answered from the cache, 12 s old`.
+std::string StandInText(const userclient::CallReport& report);
+
 }  // namespace userctl

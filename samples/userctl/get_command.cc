@@ -51,7 +51,8 @@ void AddGetCommand(CLI::App& app, Command& chosen) {
   CLI::App* get = app.add_subcommand("get", "Show users by their ids");
   get->add_option("ID", *ids, "The users, fetched one after the other")->required();
   get->footer(
-      "All ids are tried; the exit status is that of the first failure. An id that begins with '-' goes after --.\n\n"
+      "All ids are tried; the exit status is that of the first failure. An id that begins with '-' goes after --.\n"
+      "Where the service config has staleIfError, the answer may be an earlier one; standard error then says so.\n\n"
       "Examples:\n"
       "  userctl --target dns:///users.example.com:50051 get u-1\n"
       "  userctl --target 127.0.0.1:50051 --json get u-1 u-2 | jq -r .email");

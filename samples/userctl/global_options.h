@@ -20,6 +20,7 @@ struct GlobalOptions {
   std::optional<std::string> ca{};
   std::optional<std::string> cert{};
   std::optional<std::string> key{};
+  std::optional<std::string> server_name{};
   std::optional<std::string> token_file{};
 
   bool uses_tls() const { return tls || ca || cert || key; }

@@ -8,23 +8,12 @@
 #include "exit_status.h"
 #include "json_line.h"
 #include "printable.h"
+#include "serving_status.h"
 
 namespace userctl {
 namespace {
 
 using userclient::ServingStatus;
-
-const char* Name(ServingStatus status) {
-  switch (status) {
-    case ServingStatus::kServing:
-      return "SERVING";
-    case ServingStatus::kNotServing:
-      return "NOT_SERVING";
-    case ServingStatus::kUnknown:
-      break;
-  }
-  return "SERVICE_UNKNOWN";
-}
 
 int ExitStatusOf(ServingStatus status) {
   switch (status) {
@@ -47,8 +36,8 @@ int Health(const std::string& service, Session& session) {
   const std::string shown = service.empty() ? "the server" : service;
   if (!health.ok()) return session.Fail(absl::StrCat("health of ", shown), health.status());
 
-  session.output().Line(session.json() ? JsonLine({{"service", service}, {"status", Name(*health)}})
-                                       : absl::StrCat(Printable(shown), ": ", Name(*health)));
+  session.output().Line(session.json() ? JsonLine({{"service", service}, {"status", NameOf(*health)}})
+                                       : absl::StrCat(Printable(shown), ": ", NameOf(*health)));
   return ExitStatusOf(*health);
 }
 

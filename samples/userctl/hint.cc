@@ -1,14 +1,22 @@
 #include "hint.h"
 
+#include <chrono>
 #include <initializer_list>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "connect.h"
+#include "userclient/diagnose.h"
 #include "userclient/rejection.h"
 
 namespace userctl {
 namespace {
+
+using userclient::ConnectTrouble;
+using userclient::Diagnosis;
+
+constexpr std::chrono::seconds kTimeForDiagnosis(5);
 
 /// Whether a message in lower case speaks of any of these things.
 bool Speaks(const std::string& message, std::initializer_list<const char*> things) {
@@ -18,42 +26,58 @@ bool Speaks(const std::string& message, std::initializer_list<const char*> thing
   return false;
 }
 
-/// `message`: what gRPC says about connections that could not be had.
-std::string HintForNoConnection(const std::string& message, const GlobalOptions& options) {
+/// What a second look at the connection has found, in terms of the flags.
+std::string HintFrom(const Diagnosis& diagnosis, const GlobalOptions& options) {
   const std::string& target = options.target;
-  if (Speaks(message, {"dns resolution failed", "domain name not found"})) {
-    return absl::StrCat("the host name in ", target, " could not be resolved; check its spelling and the name server");
+  switch (diagnosis.trouble) {
+    case ConnectTrouble::kNone:
+      return absl::StrCat(target, " can be reached now; try again");
+    case ConnectTrouble::kRefused:
+      return absl::StrCat("is a server listening at ", target, "? Nothing accepts connections there");
+    case ConnectTrouble::kServerSpeaksNoTls:
+      return absl::StrCat(target,
+                          " does not speak TLS; is it the right port? For a server in plain text leave the TLS flags out");
+    case ConnectTrouble::kServerSpeaksTls:
+      return absl::StrCat(target, " speaks TLS, and we speak plain text: give --tls or --ca FILE");
+    case ConnectTrouble::kNoGrpc:
+      return absl::StrCat("something listens at ", target, ", and is no gRPC server: ", diagnosis.problem,
+                          "; is it the right port?");
+    case ConnectTrouble::kUntrustedCertificate:
+      return absl::StrCat(diagnosis.problem, "; --ca FILE names the authority to trust");
+    case ConnectTrouble::kWrongHostName:
+      return absl::StrCat(diagnosis.problem, "; is it the right server? If so, --server-name NAME gives the name to ask for");
+    case ConnectTrouble::kClientCertificateMissing:
+      return absl::StrCat(diagnosis.problem, ": give --cert FILE and --key FILE");
+    case ConnectTrouble::kOwnCredentials:
+    case ConnectTrouble::kUnknownName:
+    case ConnectTrouble::kNameServer:
+    case ConnectTrouble::kUnreachable:
+    case ConnectTrouble::kSilent:
+    case ConnectTrouble::kExpiredCertificate:
+    case ConnectTrouble::kClientCertificateRefused:
+    case ConnectTrouble::kTlsVersion:
+      break;
   }
-  if (Speaks(message, {"empty address list"}) && options.uses_tls()) {
-    return "gRPC cannot use the credentials: are --ca and --cert whole certificates, and is --key the key of --cert?";
-  }
-  if (Speaks(message, {"certificate verify failed", "certificate_verify_failed", "hostname verification", "peer name"})) {
-    return absl::StrCat("the certificate of ", target,
-                        " is not trusted, or is for another name; --ca FILE names the authority to trust");
-  }
-  if (Speaks(message, {"wrong version number", "wrong_version_number"})) {
-    return absl::StrCat(target, " does not speak TLS; is it the right port? For a server in plain text leave the TLS flags out");
-  }
-  if (Speaks(message, {"connection refused", "no such file or directory"})) {
-    return absl::StrCat("is a server listening at ", target, "? Nothing accepts connections there");
-  }
-  if (Speaks(message, {"http1", "http/2", "http2", "socket closed", "connection reset", "handshake"})) {
-    return options.uses_tls()
-               ? absl::StrCat("something listens at ", target,
-                              ", but does not speak gRPC with us; is it the right port, or does it want ",
-                              options.cert ? "another --cert?" : "a certificate of ours (--cert and --key)?")
-               : absl::StrCat("something listens at ", target,
-                              ", but does not speak gRPC in plain text; is it the right port, or does it want --tls?");
-  }
-  return absl::StrCat("is a server listening at ", target, "?");
+  return absl::StrCat(diagnosis.problem, "; ", diagnosis.advice);
+}
+
+/// Looks again why there is no connection: gRPC keeps much of it to itself.
+std::string HintForNoConnection(const GlobalOptions& options) {
+  const absl::StatusOr<Diagnosis> diagnosis =
+      userclient::DiagnoseConnection(options.target, CredentialsFor(options), kTimeForDiagnosis);
+  return diagnosis.ok() ? HintFrom(*diagnosis, options) : absl::StrCat("is a server listening at ", options.target, "?");
 }
 
 std::string HintForUnavailable(const std::string& message, const GlobalOptions& options) {
   if (Speaks(message, {"connections to all backends", "connect to all addresses", "dns resolution failed", "empty address list",
                        "last error"})) {
-    return HintForNoConnection(message, options);
+    return HintForNoConnection(options);
   }
   if (Speaks(message, {"socket closed", "connection reset", "goaway", "broken pipe"})) {
+    // A server that does not take our certificate lets the handshake succeed first.
+    const absl::StatusOr<Diagnosis> diagnosis =
+        userclient::DiagnoseConnection(options.target, CredentialsFor(options), kTimeForDiagnosis);
+    if (diagnosis.ok() && diagnosis->trouble != ConnectTrouble::kNone) return HintFrom(*diagnosis, options);
     return absl::StrCat("the connection broke during the call; is the server at ", options.target, " restarting?");
   }
   // The server's own words.

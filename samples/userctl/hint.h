@@ -7,8 +7,8 @@
 
 namespace userctl {
 
-/// What a person might do about a failed call; empty where its message says enough. A guess from gRPC's wording, never more than
-/// advice.
+/// What a person might do about a failed call; empty where its message says enough. For a call that found no server it looks at the
+/// connection again, which takes some seconds at most.
 std::string HintFor(const absl::Status& status, const GlobalOptions& options);
 
 }  // namespace userctl

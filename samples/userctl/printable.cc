@@ -70,6 +70,15 @@ std::string Printable(std::string_view text) {
   return printable;
 }
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::optional<Character> character = FirstCharacter(text);
+    if (!character) return false;
+    text.remove_prefix(character->size);
+  }
+  return true;
+}
+
 userclient::CallReport Printable(userclient::CallReport report) {
   for (userclient::AttemptReport& attempt : report.attempts) {
     attempt.peer = Printable(attempt.peer);

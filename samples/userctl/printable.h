@@ -15,6 +15,8 @@ std::string Printable(std::string_view text);
 /// The same for what a report quotes from servers.
 userclient::CallReport Printable(userclient::CallReport report);
 
+bool IsUtf8(std::string_view text);
+
 /// How many characters of `printable` a person sees.
 size_t Width(std::string_view printable);
 

@@ -1,8 +1,10 @@
 #include "session.h"
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <iostream>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@ namespace {
 
 constexpr char kProgram[] = "userctl: ";
 
+/// In one piece, so that what other threads tell meanwhile (--verbose) does not come between.
+void TellLine(const std::string& line) { std::cerr << line + "\n" << std::flush; }
+
 }  // namespace
 
 std::optional<userclient::UserClient> Session::Connect() {
@@ -28,24 +33,34 @@ std::optional<userclient::UserClient> Session::Connect() {
   return std::nullopt;
 }
 
-userclient::CallOptions Session::call_options() {
-  return {.timeout = options_.timeout, .stop = stop_, .report = options_.verbose ? &report_ : nullptr};
+void Session::Pause(std::chrono::nanoseconds duration) const {
+  std::mutex mutex;
+  std::condition_variable_any cancelled;
+  std::unique_lock lock(mutex);
+  cancelled.wait_for(lock, stop_, duration, [] { return false; });
 }
 
+userclient::CallOptions Session::call_options() { return {.timeout = options_.timeout, .stop = stop_, .report = &report_}; }
+
 void Session::TellReport() {
-  // Empty: no call since the last time, or no --verbose.
+  // Empty: no call since the last time.
   if (report_.method.empty()) return;
-  if (!options_.json) {
-    std::cerr << userclient::Explain(Printable(report_)) << std::endl;
-  } else if (report_.code == absl::StatusCode::kOk) {  // A failure brings its report along.
-    std::cerr << ReportJson(report_) << std::endl;
+  const bool stood_in = StoodIn(report_);
+  if (options_.json) {
+    // A failure brings its report along.
+    const bool comes_later = report_.code != absl::StatusCode::kOk && !stood_in;
+    if (stood_in || (options_.verbose && !comes_later)) TellLine(ReportJson(report_));
+  } else if (options_.verbose) {
+    TellLine(userclient::Explain(Printable(report_)));
+  } else if (stood_in) {
+    TellLine(kProgram + StandInText(report_));
   }
   report_ = {};
 }
 
 int Session::Fail(std::string_view what, const absl::Status& status) {
   const std::string hint = HintFor(status, options_);
-  std::cerr << (options_.json ? FailureJson(what, status, hint) : kProgram + FailureText(what, status, hint)) << std::endl;
+  TellLine(options_.json ? FailureJson(what, status, hint) : kProgram + FailureText(what, status, hint));
   return ExitStatusOf(status.code());
 }
 

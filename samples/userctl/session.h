@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -17,10 +18,15 @@ class Session {
   Session(const GlobalOptions& options, std::stop_token stop) : options_(options), stop_(std::move(stop)) {}
 
   bool json() const { return options_.json; }
+  const GlobalOptions& options() const { return options_; }
+  const std::stop_token& stop() const { return stop_; }
   Output& output() { return output_; }
 
   /// Whether to go on with the next of several calls: nobody has cancelled, and somebody still reads.
   bool ShouldGoOn() const { return output_.open() && !stop_.stop_requested(); }
+
+  /// Blocks for so long, or until the person has cancelled.
+  void Pause(std::chrono::nanoseconds duration) const;
 
   /// nullopt: it cannot be, and the person has been told; end with kWrongUsage.
   std::optional<userclient::UserClient> Connect();
@@ -28,7 +34,8 @@ class Session {
   /// For the next call, or calls, of this session.
   userclient::CallOptions call_options();
 
-  /// To be called after each call: with --verbose, tells what happened during it.
+  /// To be called after each call: with --verbose, tells what happened during it. Always, if its answer is an old one or a
+  /// substitute, which nobody must take for what the server says now.
   void TellReport();
 
   /// Tells of a failed call. Returns the exit status for it.

@@ -18,9 +18,9 @@ namespace {
 
 using google::protobuf::MessageLite;
 
-std::string KeyFor(const MethodPlan& plan, const MessageLite& request, const CallOptions& options) {
-  const bool wanted = plan.answers != nullptr && (plan.answers->stale != nullptr || plan.answers->flights != nullptr);
-  return wanted ? RequestKey(request, options.metadata) : std::string();
+/// Whether the method's answers are kept or shared by request.
+bool NeedsKey(const MethodPlan& plan) {
+  return plan.answers != nullptr && (plan.answers->stale != nullptr || plan.answers->flights != nullptr);
 }
 
 absl::Status Unusable(const MethodPlan& plan, const CallOptions& options, absl::Status status) {
@@ -71,7 +71,8 @@ absl::Status AnswerBlocking(ClientCore& core, int method, const CallOptions& opt
 
   if (absl::Status wrong = CheckFallback(options.fallback, response); !wrong.ok())
     return Unusable(plan, options, std::move(wrong));
-  const StandIn stand_in(plan.answers.get(), options.fallback, KeyFor(plan, request, options), options.report);
+  std::string key = NeedsKey(plan) ? RequestKey(request, options.metadata) : std::string();
+  const StandIn stand_in(plan.answers.get(), options.fallback, std::move(key), options.report);
   absl::Status status = CallBlocking(core, plan, options, attempt);
   if (status.ok()) {
     stand_in.Keep(response);
@@ -94,7 +95,7 @@ std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int me
     call->Complete(Unusable(plan, options, std::move(wrong)), 0);
     return nullptr;
   }
-  std::string key = KeyFor(plan, call->request(), options);
+  std::string key = NeedsKey(plan) ? RequestKey(call->request(), options.metadata) : std::string();
   if (plan.answers != nullptr && plan.answers->flights != nullptr) {
     auto shared = std::make_shared<SharedCall>(std::move(core), method, std::move(kept), std::move(options), std::move(key),
                                                std::move(call));

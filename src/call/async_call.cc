@@ -22,7 +22,8 @@ AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const Met
       start_(Now()),
       deadline_(DeadlineOf(plan_, options_, start_)),
       recorder_(plan_, options_, start_),
-      attempt_plan_(plan_, start_, deadline_.at) {}
+      attempt_plan_(plan_, start_, deadline_.at),
+      seat_(compartment_, [this] { PostFromOutside({.kind = kSeat}); }) {}
 
 void AsyncCall::Begin() { BeginWith({.kind = kBegin}); }
 
@@ -43,14 +44,6 @@ void AsyncCall::Attempt::OnDone(grpc::Status status_of_grpc) {
   const CallbackScope scope;
   ended_with = std::move(status_of_grpc);
   call->Post({.kind = kAttemptEnded, .attempt = number});
-}
-
-void AsyncCall::BringSeat(ConcurrencyLimiter::Seat seat) {
-  {
-    const std::lock_guard lock(mutex_);
-    arriving_seat_ = std::move(seat);
-  }
-  PostFromOutside({.kind = kSeat});
 }
 
 // ---- The way of the call
@@ -185,30 +178,18 @@ AsyncCall::Attempt& AsyncCall::NextAttempt() {
 // ---- Seats
 
 bool AsyncCall::HasSeat() {
-  ConcurrencyLimiter* limiter = compartment_.limiter();
-  if (limiter == nullptr || seat_) return true;
-  seat_ = limiter->TryAcquire();
-  if (seat_) return true;
-
-  if (compartment_.max_wait() > Duration::zero()) {
-    in_line_ = true;
-    if (limiter->Enqueue(seat_waiter_) != ConcurrencyLimiter::Place::kFull) {
-      const TimePoint now = Now();
-      WaitUntil(compartment_.max_wait() < deadline_.at - now ? now + compartment_.max_wait() : deadline_.at);
-      return false;
-    }
-    in_line_ = false;
+  if (seat_.Take()) return true;
+  if (seat_.waiting()) {
+    const TimePoint now = Now();
+    WaitUntil(seat_.max_wait() < deadline_.at - now ? now + seat_.max_wait() : deadline_.at);
+  } else {
+    GiveUpSeat(CallEnd::kBulkheadFull);
   }
-  GiveUpSeat(CallEnd::kBulkheadFull);
   return false;
 }
 
 void AsyncCall::OnSeat() {
-  in_line_ = false;
-  {
-    const std::lock_guard lock(mutex_);
-    seat_ = std::move(arriving_seat_);
-  }
+  seat_.Collect();
   if (finished_) return seat_.Return();
   WaitUntil(std::nullopt);
   Execute(std::exchange(waiting_step_, {}));
@@ -233,11 +214,9 @@ void AsyncCall::OnTimer() {
   if (finished_) return;
   if (under_way_ == 0 && cancelled()) return OnCancel();
   if (timer()) return;  // It was only a look.
-  if (!in_line_) return Execute(attempt_plan_.Timer(Now()));
+  if (!seat_.waiting()) return Execute(attempt_plan_.Timer(Now()));
   // Too late for a seat, unless it is just coming.
-  if (!compartment_.limiter()->Cancel(seat_waiter_)) return;
-  in_line_ = false;
-  GiveUpSeat(CallEnd::kBulkheadFull);
+  if (seat_.LeaveLine()) GiveUpSeat(CallEnd::kBulkheadFull);
 }
 
 // ---- The end
@@ -270,7 +249,7 @@ void AsyncCall::Reject(Rejection rejection, absl::Status status, std::optional<D
 void AsyncCall::End(absl::Status status, int winner) {
   finished_ = true;
   StopTimer();
-  if (in_line_ && compartment_.limiter()->Cancel(seat_waiter_)) in_line_ = false;
+  seat_.LeaveLine();
   seat_.Return();
   cancel_on_stop_.reset();
   cancel_on_shutdown_.reset();

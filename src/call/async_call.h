@@ -3,11 +3,11 @@
 #include <grpcpp/support/status.h>
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
+#include "call/async_seat.h"
 #include "call/attempt_context.h"
 #include "call/attempt_plan.h"
 #include "call/attempt_run.h"
@@ -55,16 +55,6 @@ class AsyncCall final : public CallHandle, public EventCall {
     void OnDone(grpc::Status status_of_grpc);
   };
 
-  /// Stands in line for a seat.
-  class SeatWaiter final : public ConcurrencyLimiter::Waiter {
-   public:
-    explicit SeatWaiter(AsyncCall& call) : call_(call) {}
-    void OnSeat(ConcurrencyLimiter::Seat seat) override { call_.BringSeat(std::move(seat)); }
-
-   private:
-    AsyncCall& call_;
-  };
-
   struct CancelOnStop {
     AsyncCall* call;
     void operator()() const { call->Cancel(); }
@@ -72,8 +62,7 @@ class AsyncCall final : public CallHandle, public EventCall {
 
   void Handle(Event event) override;
   void OnTimer() override;
-  bool Over() const override { return finished_ && under_way_ == 0 && !in_line_; }
-  void BringSeat(ConcurrencyLimiter::Seat seat);
+  bool Over() const override { return finished_ && under_way_ == 0 && !seat_.waiting(); }
 
   void OnBegin();
   void OnSeat();
@@ -109,10 +98,6 @@ class AsyncCall final : public CallHandle, public EventCall {
   const TimePoint start_;
   const CallDeadline deadline_;
 
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  ConcurrencyLimiter::Seat arriving_seat_;
-
   // Of the thread that handles events.
   CallGate::Pass pass_;
   CallRecorder recorder_;
@@ -126,9 +111,7 @@ class AsyncCall final : public CallHandle, public EventCall {
   TimePoint last_ended_{};
   std::optional<int> last_to_end_;
 
-  ConcurrencyLimiter::Seat seat_;
-  SeatWaiter seat_waiter_{*this};
-  bool in_line_ = false;
+  AsyncSeat seat_;
   /// What to go on with when the seat is there.
   HedgeStep waiting_step_{};
 

@@ -22,6 +22,8 @@ struct AttemptRun {
   TimePoint began{};
   TimePoint deadline{};
   CircuitBreaker::Permit permit{};
+  /// What it says about the server has been told already, by the first message of a stream.
+  bool settled = false;
   /// Of the client's bearer token when it began.
   uint64_t token_generation = 0;
 };

@@ -10,6 +10,8 @@ namespace userclient::internal {
 
 void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status& status, AttemptReason reason, Duration waited,
                                TimePoint began, TimePoint ended) {
+  // A stream may be resumed for years. How it began, and what happened last, is what somebody will ask for.
+  if (attempts_.size() >= kMostAttempts) attempts_.erase(attempts_.begin() + 1);
   attempts_.push_back({.reason = reason,
                        .peer = context.peer(),
                        .waited = waited,

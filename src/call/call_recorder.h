@@ -34,6 +34,8 @@ class CallRecorder {
   absl::Status Reject(Rejection rejection, absl::Status status, TimePoint now, std::optional<Duration> retry_after = {});
 
  private:
+  static constexpr size_t kMostAttempts = 100;
+
   absl::Status Deliver(absl::Status status, CallReport report);
 
   const MethodPlan& plan_;

@@ -51,6 +51,8 @@ std::string_view AttemptReasonName(AttemptReason reason) {
       return "retry";
     case AttemptReason::kPushback:
       return "retry when the server asked for it";
+    case AttemptReason::kResume:
+      return "resumed";
     case AttemptReason::kFreshToken:
       return "fresh token";
     case AttemptReason::kHedge:

@@ -476,9 +476,9 @@ TEST_P(UserctlUsageTest, IsToldClearlyAndEndsWithStatus2) {
 INSTANTIATE_TEST_SUITE_P(
     All, UserctlUsageTest,
     ::testing::Values(
-        WrongUsage{"NoCommand", {}, "a command is missing; userctl has: get, list, create, health, config"},
+        WrongUsage{"NoCommand", {}, "a command is missing; userctl has: get, list, create, health, resolve, config"},
         WrongUsage{"UnknownCommand", {"gte", "u-1"}, "there is no command \"gte\"; userctl has: get"},
-        WrongUsage{"UnknownConfigCommand", {"config", "chek", "f"}, "there is no command \"chek\"; config has: check"},
+        WrongUsage{"UnknownConfigCommand", {"config", "chek", "f"}, "there is no command \"chek\"; config has: check, explain"},
         WrongUsage{"UnknownFlag", {"--target", "127.0.0.1:1", "--verbos", "get", "u-1"}, "--verbos"},
         WrongUsage{"UnknownFlagOfACommand", {"--target", "127.0.0.1:1", "get", "u-1", "--limit", "1"}, "--limit"},
         WrongUsage{"NoId", {"--target", "127.0.0.1:1", "get"}, "ID is required"},
@@ -519,7 +519,7 @@ TEST_F(UserctlTest, TheTargetMayComeFromTheEnvironment) {
 
 TEST(UserctlHelpTest, OfEveryCommandIsEnoughOnItsOwn) {
   for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"get"}, {"list"}, {"create"}, {"health"}, {"config", "check"}}) {
+       std::vector<std::vector<std::string>>{{"get"}, {"list"}, {"create"}, {"health"}, {"config", "check"}, {"config", "explain"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
 

@@ -37,6 +37,8 @@ std::string_view NameOf(Library library) {
       return "c-ares";
     case kSqlite:
       return "SQLite";
+    case kOpenssl:
+      return "OpenSSL";
     case kTestFramework:
       return "a test framework";
   }
@@ -48,12 +50,12 @@ std::optional<Library> LibraryOf(std::string_view header) {
   if (header.starts_with("google/protobuf/")) return kProtobuf;
   if (header.ends_with(".pb.h")) return kGeneratedMessages;
 
-  static constexpr std::array<std::pair<std::string_view, Library>, 21> kPrefixes = {{
+  static constexpr std::array<std::pair<std::string_view, Library>, 22> kPrefixes = {{
       {"grpcpp/", kGrpc},    {"grpc/", kGrpc},    {"absl/", kAbseil},     {"nlohmann/", kJson},       {"CLI/", kCommandLine},
       {"ares.h", kCares},    {"ares_", kCares},   {"sqlite3.h", kSqlite}, {"gtest/", kTestFramework}, {"gmock/", kTestFramework},
       {"sys/", kPosix},      {"net/", kPosix},    {"netinet/", kPosix},   {"arpa/", kPosix},          {"netdb.h", kPosix},
       {"unistd.h", kPosix},  {"fcntl.h", kPosix}, {"poll.h", kPosix},     {"signal.h", kPosix},       {"pthread.h", kPosix},
-      {"termios.h", kPosix},
+      {"termios.h", kPosix}, {"openssl/", kOpenssl},
   }};
   for (const auto& [prefix, library] : kPrefixes) {
     if (header.starts_with(prefix)) return library;
@@ -183,20 +185,29 @@ const std::vector<Room>& Rooms() {
        .libraries = {kStandard, kAbseil, kJson},
        .rooms = {"include/userclient"},
        .only_through_clean_headers = true},
+      {.folder = "src/discovery",
+       .libraries = {kStandard, kPosix, kAbseil, kCares},
+       .rooms = {"include/userclient"},
+       .only_through_clean_headers = true},
+      {.folder = "src/tls", .libraries = {kStandard, kAbseil, kOpenssl}, .rooms = {}, .only_through_clean_headers = true},
       {.folder = "src/transport",
        .libraries = {kStandard, kPosix, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs, kCares},
-       .rooms = {"include/userclient", "include/userclient/internal"}},
+       .rooms = {"include/userclient", "include/userclient/internal", "src/tls"}},
+      {.folder = "src/diagnosis",
+       .libraries = {kStandard, kPosix, kAbseil, kOpenssl},
+       .rooms = {"include/userclient", "src/discovery", "src/tls", "src/transport"}},
       {.folder = "src/telemetry", .libraries = {kStandard, kPosix, kAbseil}, .rooms = {"include/userclient"}},
       {.folder = "src/call",
        .libraries = {kStandard, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs},
-       .rooms = {"include/userclient", "include/userclient/internal", "src/policy", "src/config", "src/transport",
-                 "src/telemetry"}},
+       .rooms = {"include/userclient", "include/userclient/internal", "src/policy", "src/config", "src/discovery",
+                 "src/transport", "src/telemetry"}},
       {.folder = "src",
        .libraries = {kStandard, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs},
-       .rooms = {"include/userclient", "src/call", "src/policy", "src/config", "src/transport", "src/telemetry"}},
+       .rooms = {"include/userclient", "include/userclient/internal", "src/call", "src/policy", "src/config", "src/transport",
+                 "src/telemetry"}},
       {.folder = "src/server",
-       .libraries = {kStandard, kPosix, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs, kJson, kSqlite},
-       .rooms = {"include/userclient", "include/userclient/server"}},
+       .libraries = {kStandard, kPosix, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs, kJson, kSqlite, kOpenssl},
+       .rooms = {"include/userclient", "include/userclient/server", "src/tls"}},
       {.folder = "src/testing",
        .libraries = {kStandard, kPosix, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs, kJson},
        .rooms = {"include/userclient", "include/userclient/server", "include/userclient/testing"}},

@@ -6,6 +6,8 @@
 ///                                                                    ├─► src/config      JSON
 ///                                                                    ├─► src/transport   gRPC
 ///                                                                    └─► src/telemetry
+///   src/discovery    c-ares
+///   src/tls          OpenSSL, for src/transport, src/diagnosis and src/server
 ///   policy and transport are strangers; server and testing know the client by its public headers only.
 
 #include <string>
@@ -28,6 +30,7 @@ enum class Library {
   kCommandLine,
   kCares,
   kSqlite,
+  kOpenssl,
   kTestFramework,
 };
 

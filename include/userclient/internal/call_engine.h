@@ -63,6 +63,7 @@ class TypedCall {
   /// be written to until this object is destroyed.
   virtual void Complete(absl::Status status, int winner) = 0;
 
+  /// Of a unary call; asked for only where the method's answers are kept or shared by request.
   virtual const google::protobuf::MessageLite& request() const = 0;
   /// Of an attempt that has ended, or kStandIn.
   virtual google::protobuf::MessageLite& response(int number) = 0;

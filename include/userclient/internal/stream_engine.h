@@ -1,0 +1,93 @@
+#pragma once
+
+/// What the typed faces of streams (message_stream.h) know of the engine below them, which is compiled once for all services.
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "userclient/call_options.h"
+#include "userclient/internal/pooled_channel.h"
+
+namespace userclient {
+
+/// What a message of a stream means for how the stream would go on.
+enum class StreamProgress {
+  /// It is the application's.
+  kMessage,
+  /// It is the application's, and nothing can follow: whatever becomes of the stream now, it is complete.
+  kLastMessage,
+  /// It only tells how far the stream has come.
+  kPosition,
+};
+
+}  // namespace userclient
+
+namespace userclient::internal {
+
+class ClientCore;
+
+/// What the attempts of a stream report, one after the other, on any thread.
+class StreamEvents {
+ public:
+  virtual ~StreamEvents() = default;
+  /// The end of a Read. False: there will be no further message.
+  virtual void OnRead(bool ok) = 0;
+  /// The end of the attempt, after StopReading.
+  virtual void OnEnded(grpc::Status status) = 0;
+};
+
+/// The typed end of a stream of responses: makes the requests, holds the messages. Everything but HasRoom is called by the
+/// engine, one call at a time.
+class TypedStream {
+ public:
+  virtual ~TypedStream() = default;
+
+  /// Starts an attempt from where the stream has come to. The one before has ended.
+  virtual void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) = 0;
+  /// Asks the attempt for the next message; answered by OnRead. Not before the last one has been taken.
+  virtual void Read() = 0;
+  /// No Read follows in this attempt, and none is under way.
+  virtual void StopReading() = 0;
+  /// Takes the message that was read; nullopt if the bytes were no such message.
+  virtual std::optional<StreamProgress> Take() = 0;
+  /// Whether another message may be read. If not, the application makes room, and then calls StreamHandle::WantMore.
+  virtual bool HasRoom() = 0;
+  /// Whether the peer has something to say, so that its silence may be held against it.
+  virtual bool Expects() const = 0;
+  /// The stream has ended. Once. Messages that were taken before are still the application's.
+  virtual void Complete(absl::Status status) = 0;
+};
+
+/// A stream under way, as its typed end can reach it. *Thread-safe.*
+class StreamHandle {
+ public:
+  virtual ~StreamHandle() = default;
+  /// Ends it with CANCELLED. Never blocks.
+  virtual void Cancel() = 0;
+  /// There is room for messages again.
+  virtual void WantMore() = 0;
+  /// Nobody is interested any more: as Cancel, and nothing that the options point to is used once this has returned.
+  virtual void Abandon() = 0;
+};
+
+/// What kind of stream it is.
+struct StreamKind {
+  /// It can go on where it broke off: the typed end knows how far it has come.
+  bool resumable = false;
+  /// It lives until it is cancelled. Its method's timeout is that of one attempt, after which it is resumed.
+  bool endless = false;
+  /// An attempt that brings no message for this long, while the peer should, is given up and resumed. Absent: it may be silent
+  /// until the deadline.
+  std::optional<std::chrono::nanoseconds> idle_timeout{};
+};
+
+/// Starts a stream. `typed` lives at least until it is complete and its attempts have ended.
+std::shared_ptr<StreamHandle> StartStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,
+                                          std::shared_ptr<TypedStream> typed);
+
+}  // namespace userclient::internal

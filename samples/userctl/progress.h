@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace userctl {
+
+/// Tells on standard error how far a long command is: as a bar on a terminal, else as a line every now and then.
+class Progress {
+ public:
+  enum class Style {
+    kNone,
+    kLines,
+    kBar,
+  };
+  /// The bar for a person at a terminal, lines elsewhere.
+  static Style StyleOfStandardError();
+
+  /// `what`: how a line begins. `total`: absent if nobody knows.
+  Progress(Style style, std::string what, std::optional<int64_t> total);
+  /// Takes the bar away.
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Update(int64_t done, int64_t failed);
+
+  /// Writes a line on standard error; the bar makes room for it.
+  void Tell(std::string_view line);
+
+  /// Takes the bar away until the next Update, for what others write.
+  void Hide();
+
+ private:
+  std::string Line(int64_t done, int64_t failed) const;
+  std::string Bar(int64_t done, int64_t failed) const;
+
+  const Style style_;
+  const std::string what_;
+  const std::optional<int64_t> total_;
+  const std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point told_;
+  bool shown_ = false;
+};
+
+}  // namespace userctl
