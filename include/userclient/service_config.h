@@ -220,7 +220,7 @@ struct ServiceConfig {
 
 /// What is legal in a config, but rarely meant: one line each, with its path. Empty if nothing strikes.
 ///
-///   retryThrottling: is not set: when every server fails, retries multiply the load; {"maxTokens": 100, "tokenRatio": 0.1}
+///   retryThrottling: is not set: when every server fails, retries multiply the load; {"maxTokens": 100, "tokenRatio": 0.5}
 ///   limits them
 std::vector<std::string> Advise(const ServiceConfig& config);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "transport/bearer_token_credentials.h"
+
 namespace userclient::internal {
 namespace {
 
@@ -35,6 +37,8 @@ AttemptEnd Conclude(AttemptRun& run, const MethodPlan& plan, const CallDeadline&
   const Duration took = ended - run.began;
   AttemptEnd end = {.code = status.code(), .ending = EndingOf(status.code(), run, plan, deadline, cancelled_by_caller, ended)};
   end.judgement = Judge(end.code, end.ending, plan.judged_by ? &*plan.judged_by : nullptr);
+  // Nothing was sent, so it says nothing of the server.
+  if (EndedWithoutToken(status)) end.judgement.breaker = Verdict::kIgnored;
   if (!run.settled) plan.compartment->Settle(run.permit, end.judgement, end.code, ended, took);
   if (status.ok()) {
     if (plan.latencies != nullptr) plan.latencies->Record(took, ended);

@@ -22,6 +22,11 @@ void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status
 
 absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint now) {
   if (status.ok() && !wants_success()) return status;
+  const bool found_no_server =
+      !attempts_.empty() && attempts_.back().peer.empty() && absl::IsUnavailable(attempts_.back().status);
+  if (found_no_server && absl::IsUnavailable(status) && plan_.trouble != nullptr) {
+    status = plan_.trouble->Explain(std::move(status), now);
+  }
   std::stable_sort(attempts_.begin(), attempts_.end(),
                    [](const AttemptReport& a, const AttemptReport& b) { return a.started < b.started; });
   const absl::StatusCode code = status.code();

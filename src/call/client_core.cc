@@ -211,7 +211,9 @@ absl::Status ClientCore::SetConfig(ServiceConfig config, const std::string& subj
     book = book_.Get();
   }
   keeper_->OnConfig(book->config, book->version, subject);
-  keeper_->AwaitRenewal();
+  const bool renewing = std::any_of(book->compartments.begin(), book->compartments.end(),
+                                    [](const auto& named) { return named.second->channels().renewing(); });
+  if (renewing) keeper_->AwaitRenewal();
   return absl::OkStatus();
 }
 

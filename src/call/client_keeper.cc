@@ -94,6 +94,7 @@ void ClientKeeper::AwaitRenewal() {
   {
     const std::lock_guard lock(mutex_);
     renewing_ = true;
+    announce_renewal_ = true;
   }
   StartThread();
   changed_.notify_all();
@@ -139,6 +140,7 @@ void ClientKeeper::OnEndpoints(EndpointNews news, const Endpoints& endpoints) {
     if (news == EndpointNews::kFirst && (from_the_beginning || nothing_new)) return;
     new_channels_wanted_ = true;
     if (news != EndpointNews::kConfirmed) {
+      announce_renewal_ = true;
       events_.push_back({.kind = ClientEvent::Kind::kEndpointsChanged, .subject = target_, .endpoints = endpoints});
     }
   }
@@ -210,18 +212,18 @@ void ClientKeeper::CheckConfig() {
     if (config_refused_->ok()) config_refused_.reset();
   } else if (config_refused_) {
     // It has stayed, so it is not a file that is just being written.
-    Tell({.kind = ClientEvent::Kind::kConfigRefused,
-          .subject = config_files_.files().front().string(),
-          .status = *std::exchange(config_refused_, std::nullopt)});
+    Queue({.kind = ClientEvent::Kind::kConfigRefused,
+           .subject = config_files_.files().front().string(),
+           .status = *std::exchange(config_refused_, std::nullopt)});
   }
 }
 
 void ClientKeeper::CheckCredentials() {
   const absl::StatusOr<bool> changed = core_.LookAtCredentials();
   if (!changed.ok()) {
-    Tell({.kind = ClientEvent::Kind::kCredentialsRefused, .subject = credential_files_, .status = changed.status()});
+    Queue({.kind = ClientEvent::Kind::kCredentialsRefused, .subject = credential_files_, .status = changed.status()});
   } else if (*changed) {
-    Tell({.kind = ClientEvent::Kind::kCredentialsReloaded, .subject = credential_files_});
+    Queue({.kind = ClientEvent::Kind::kCredentialsReloaded, .subject = credential_files_});
   }
 }
 
@@ -236,17 +238,23 @@ void ClientKeeper::CarryOnRenewal(TimePoint now) {
   }
   if (core_.CarryOnRenewal()) {
     renewing_since_.reset();
-    {
-      const std::lock_guard lock(mutex_);
-      renewing_ = false;
+    const std::lock_guard lock(mutex_);
+    renewing_ = false;
+    if (std::exchange(announce_renewal_, false)) {
+      events_.push_back({.kind = ClientEvent::Kind::kChannelsRenewed, .subject = target_});
     }
-    return Tell({.kind = ClientEvent::Kind::kChannelsRenewed, .subject = target_});
+    return;
   }
   const bool long_since = now - *renewing_since_ >= kLongRenewal;
   look_at_ = now + (long_since ? kPatientLook : kLook);
   if (long_since && !std::exchange(delay_told_, true)) {
-    Tell({.kind = ClientEvent::Kind::kRenewalDelayed, .subject = target_});
+    Queue({.kind = ClientEvent::Kind::kRenewalDelayed, .subject = target_});
   }
+}
+
+void ClientKeeper::Queue(ClientEvent event) {
+  const std::lock_guard lock(mutex_);
+  events_.push_back(std::move(event));
 }
 
 void ClientKeeper::Tell(const ClientEvent& event) const {

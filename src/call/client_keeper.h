@@ -62,6 +62,7 @@ class ClientKeeper {
   void CarryOnRenewal(TimePoint now);
   void OnEndpoints(EndpointNews news, const Endpoints& endpoints);
   void OnLookupFailed(const absl::Status& status);
+  void Queue(ClientEvent event);
   void Tell(const ClientEvent& event) const;
 
   ClientCore& core_;
@@ -78,6 +79,8 @@ class ClientKeeper {
   bool stopped_ = false;
   bool new_channels_wanted_ = false;
   bool renewing_ = false;
+  /// The listener has heard why; a mere confirmation is not worth a word.
+  bool announce_renewal_ = false;
   std::vector<ClientEvent> events_;
   Duration refresh_{};
   /// What the name has pointed to last.

@@ -14,9 +14,11 @@ namespace {
 /// Runs a function at this time, on a thread that brings gRPC's alarms.
 void OnAlarmThread(TimePoint time, std::function<void()> function) {
   auto* const alarm = new grpc::Alarm;
-  alarm->Set(ToTimespec(time), [alarm, function = std::move(function)](bool) {
+  alarm->Set(ToTimespec(time), [alarm, function = std::move(function)](bool) mutable {
     const CallbackScope scope;
     function();
+    // What it keeps may go away with it, down to the client, and so has to go while it is known on which thread this is.
+    function = nullptr;
     delete alarm;
   });
 }
@@ -49,10 +51,12 @@ void EventCall::PostFromOutside(Event event) {
     // From here on this call is being handled, by the alarm's thread.
     handling_ = true;
     handler_ = {};
+    handler_is_coming_ = true;
   }
   OnAlarmThread(Now(), [call = shared_from_this()] {
     {
       const std::lock_guard lock(call->mutex_);
+      if (!std::exchange(call->handler_is_coming_, false)) return;  // Somebody could not wait for it.
       call->handler_ = std::this_thread::get_id();
     }
     call->HandleInbox();
@@ -70,9 +74,11 @@ void EventCall::BetweenEvents(absl::FunctionRef<void()> function) {
       lock.unlock();
       return function();
     }
+    // It must not wait for the alarm's thread to begin: it may be that very thread.
     ++waiting_;
-    idle_.wait(lock, [this] { return !handling_; });
+    idle_.wait(lock, [this] { return !handling_ || handler_is_coming_; });
     --waiting_;
+    handler_is_coming_ = false;
     handling_ = true;
     handler_ = std::this_thread::get_id();
   }

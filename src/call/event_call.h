@@ -74,6 +74,8 @@ class EventCall : public std::enable_shared_from_this<EventCall> {
   absl::InlinedVector<Event, 4> inbox_;
   bool handling_ = false;
   std::thread::id handler_;
+  /// A thread has been sent for, and whoever comes first may handle.
+  bool handler_is_coming_ = false;
   int waiting_ = 0;
   std::condition_variable idle_;
 

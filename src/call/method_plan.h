@@ -7,6 +7,7 @@
 
 #include "call/answer_plan.h"
 #include "call/compartment.h"
+#include "call/connection_trouble.h"
 #include "policy/latency_window.h"
 #include "policy/retry_throttle.h"
 #include "userclient/service_config.h"
@@ -27,6 +28,8 @@ struct MethodPlan {
   /// Shared by all methods of the client; null without retryThrottling.
   std::shared_ptr<RetryThrottle> throttle{};
   std::shared_ptr<Compartment> compartment{};
+  /// For calls that find no server; null where channels are not the client's own.
+  std::shared_ptr<ConnectionTrouble> trouble{};
 
   /// The statuses after which another attempt may do better, as Judge wants them: of the retry policy, or of the hedging policy.
   std::optional<RetryPolicy> judged_by{};

@@ -54,6 +54,7 @@ PlanMaker::PlanMaker(const ClientOptions& options, const google::protobuf::Servi
       fallbacks_(options.fallbacks),
       on_circuit_change_(options.on_circuit_change),
       make_stub_(std::move(make_stub)),
+      trouble_(options.credentials ? std::make_shared<ConnectionTrouble>(options.target, *options.credentials) : nullptr),
       channels_(std::move(channels)) {
   for (int i = 0; i < service.method_count(); ++i) {
     methods_.push_back({.service = std::string(service.full_name()), .method = std::string(service.method(i)->name())});
@@ -154,6 +155,7 @@ MethodPlan PlanMaker::PlanFor(const PlanBook& book, const MethodName& method, co
       .timeout = default_timeout_,
       .throttle = book.throttle,
       .compartment = book.compartments.find(bulkhead == nullptr ? kUnclaimed : bulkhead->name)->second,
+      .trouble = trouble_,
   };
   if (method_config != nullptr) {
     if (method_config->timeout) plan.timeout = *method_config->timeout;

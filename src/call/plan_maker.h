@@ -56,6 +56,7 @@ class PlanMaker {
   const std::map<std::string, Fallback> fallbacks_;
   const CircuitListener on_circuit_change_;
   const StubFactory make_stub_;
+  const std::shared_ptr<ConnectionTrouble> trouble_;
   ChannelSpec channels_;
   std::vector<MethodName> methods_;
   int next_pool_number_ = 0;

@@ -94,7 +94,7 @@ class Advisor {
       retries = retries || method.retry_policy.has_value();
       hedges = hedges || method.hedging_policy.has_value();
     }
-    constexpr std::string_view kRemedy = "; {\"maxTokens\": 100, \"tokenRatio\": 0.1} limits them";
+    constexpr std::string_view kRemedy = "; {\"maxTokens\": 100, \"tokenRatio\": 0.5} limits them";
     const Path path = Path().Key("retryThrottling");
     if (retries) Note(path, Concat("is not set: when every server fails, retries multiply the load", kRemedy));
     if (hedges) Note(path, Concat("is not set: when every server is slow, hedges multiply the load", kRemedy));

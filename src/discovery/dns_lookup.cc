@@ -317,7 +317,8 @@ DnsAnswer LookUp(const DnsName& name, const DnsLookupOptions& options, const std
     return {.ipv4 = Failed(status), .ipv6 = Failed(status)};
   }
   const std::stop_callback ring(stop, [&stopped] { stopped.Ring(); });
-  const Clock::time_point deadline = Clock::now() + options.timeout;
+  const Clock::time_point now = Clock::now();
+  const Clock::time_point deadline = now + std::min<nanoseconds>(options.timeout, Clock::time_point::max() - now);
   bool unreachable = false;
   const auto ask = [&](int flags, int tries) {
     Round round(name, flags, tries);

@@ -41,6 +41,7 @@ EndpointHistory::Step EndpointHistory::Note(const DnsAnswer& answer, TimePoint s
 EndpointNews EndpointHistory::Update(Endpoints found) {
   if (!last_success_) {
     endpoints_ = std::move(found);
+    unconfirmed_ = true;
     return EndpointNews::kFirst;
   }
   if (found != endpoints_) {

@@ -52,9 +52,8 @@ std::shared_ptr<grpc::CallCredentials> MakeBearerTokenCredentials(std::shared_pt
   return credentials;
 }
 
-bool EndedWithoutToken(const grpc::Status& status) {
-  return !status.ok() && absl::StartsWith(status.error_message(), kPluginFailed) &&
-         absl::StrContains(status.error_message(), kNoToken);
+bool EndedWithoutToken(const absl::Status& status) {
+  return !status.ok() && absl::StartsWith(status.message(), kPluginFailed) && absl::StrContains(status.message(), kNoToken);
 }
 
 }  // namespace userclient::internal

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <grpcpp/security/credentials.h>
-#include <grpcpp/support/status.h>
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "transport/token_cache.h"
 
 namespace userclient::internal {
@@ -17,6 +17,6 @@ namespace userclient::internal {
 std::shared_ptr<grpc::CallCredentials> MakeBearerTokenCredentials(std::shared_ptr<TokenCache> tokens);
 
 /// Whether an attempt has ended because there was no token to send: nothing has left, and no server is to blame.
-bool EndedWithoutToken(const grpc::Status& status);
+bool EndedWithoutToken(const absl::Status& status);
 
 }  // namespace userclient::internal

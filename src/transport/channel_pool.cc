@@ -291,6 +291,11 @@ void ChannelPool::GiveUpRenewal() {
   successors_.clear();
 }
 
+bool ChannelPool::renewing() const {
+  absl::MutexLock lock(&chores_);
+  return !successors_.empty();
+}
+
 ChannelSpec ChannelPool::spec() const {
   absl::MutexLock lock(&chores_);
   return spec_;

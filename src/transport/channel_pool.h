@@ -79,6 +79,9 @@ class ChannelPool {
   /// the renewal is done. To be called now and then until then. *Never blocks.*
   bool CarryOnRenewal();
 
+  /// A renewal has begun and is not done.
+  bool renewing() const;
+
   /// What the channels are made by.
   ChannelSpec spec() const;
 

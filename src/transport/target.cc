@@ -1,5 +1,8 @@
 #include "transport/target.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -22,6 +25,16 @@ bool IsPort(std::string_view text) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+}
+
+bool IsNameServer(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !IsPort(text.substr(colon + 1))) return false;
+  std::string address(text.substr(0, colon));
+  const bool brackets = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  if (brackets) address = address.substr(1, address.size() - 2);
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return inet_pton(brackets ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) == 1;
 }
 
 /// "host:port", "[v6]:port"; `prefix` is what stood before it, for the advice in the error.
@@ -74,6 +87,12 @@ absl::Status CheckTarget(std::string_view target) {
     const size_t path = rest.find('/', 2);
     if (path == std::string_view::npos) {
       return Unusable(target, absl::StrCat("names a name server and no host; write dns:///", std::string(rest.substr(2))));
+    }
+    const std::string_view server = rest.substr(2, path - 2);
+    if (!server.empty() && !IsNameServer(server)) {
+      return Unusable(target,
+                      "gRPC needs the name server by address and port, as in dns://10.0.0.53:53/HOST:PORT or "
+                      "dns://[fd00::53]:53/HOST:PORT; without one, dns:///HOST:PORT, it asks those of the system");
     }
     return CheckHostPort(target, rest.substr(path + 1), absl::StrCat("dns:", std::string(rest.substr(0, path + 1))));
   }

@@ -92,7 +92,11 @@ absl::StatusOr<std::string> TokenCache::Get() {
   mutex_.AwaitWithTimeout(absl::Condition(this, &TokenCache::Idle), absl::FromChrono(options_.longest_wait));
   // After a refresh that failed also one that was refused: the server decides.
   if (!Expired(options_.now())) return token_->text;
-  if (!fetching_) return failure_;
+  if (!fetching_ && !failure_.ok()) return failure_;
+  if (!fetching_) {
+    return Failure(options_.name, absl::UnavailableError("the token had expired before it could be used; the source gives tokens "
+                                                         "that are good for too short a time"));
+  }
   return Failure(options_.name,
                  absl::UnavailableError(absl::StrCat("the source has not answered within ",
                                                      absl::FormatDuration(absl::FromChrono(options_.longest_wait)))));

@@ -94,7 +94,7 @@ TEST(AdviceTest, RetriesWithoutThrottling) {
       AdviseOn(R"({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 2,
       "initialBackoff": "1s", "maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]})"),
       ElementsAre("retryThrottling: is not set: when every server fails, retries multiply the load; {\"maxTokens\": 100, "
-                  "\"tokenRatio\": 0.1} limits them"));
+                  "\"tokenRatio\": 0.5} limits them"));
 }
 
 TEST(AdviceTest, NoLoadBalancing) {
@@ -122,7 +122,7 @@ TEST(AdviceTest, HedgingWithoutThrottling) {
       AdviseOn(
           R"({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 2}}]})"),
       ElementsAre("retryThrottling: is not set: when every server is slow, hedges multiply the load; {\"maxTokens\": 100, "
-                  "\"tokenRatio\": 0.1} limits them"));
+                  "\"tokenRatio\": 0.5} limits them"));
 }
 
 TEST(AdviceTest, APercentileWhoseUpperBoundIsNothing) {

@@ -126,7 +126,7 @@ TEST_F(DnsWatcherTest, KeepsTheLastGoodAnswerWhateverTheNameServerSays) {
   }
 
   EXPECT_EQ(watcher->snapshot().changes, 0);
-  EXPECT_EQ(listener_.news().size(), 1);
+  EXPECT_EQ(listener_.news().size(), 2) << "the first answer, and that it was confirmed";
 }
 
 TEST_F(DnsWatcherTest, AFamilyThatIsRefusedIsNoFailure) {

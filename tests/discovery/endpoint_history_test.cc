@@ -50,12 +50,13 @@ TEST(EndpointHistoryTest, TheFirstAnswerIsNoChange) {
   EXPECT_EQ(history.changes(), 0);
 }
 
-TEST(EndpointHistoryTest, TheSameAnswerIsNoNews) {
+TEST(EndpointHistoryTest, TheSameAnswerIsNewsOnceAndThenNone) {
   EndpointHistory history(5s);
   Note(history, Ipv4({"10.0.0.1"}));
 
+  EXPECT_EQ(Note(history, Ipv4({"10.0.0.1"})), EndpointNews::kConfirmed);
   EXPECT_EQ(Note(history, Ipv4({"10.0.0.1"})), EndpointNews::kNone);
-  EXPECT_EQ(history.lookups(), 2);
+  EXPECT_EQ(history.lookups(), 3);
 }
 
 TEST(EndpointHistoryTest, AnAddressMoreOrLessIsAChange) {
@@ -128,6 +129,7 @@ TEST(EndpointHistoryTest, AFailureBeforeTheFirstAnswerIsNoAnswer) {
 
 TEST(EndpointHistoryTest, AFamilyThatCouldNotBeAskedKeepsItsAddresses) {
   EndpointHistory history(5s);
+  Note(history, {.ipv4 = Addresses({"10.0.0.1"}), .ipv6 = Addresses({"fd00::1"})});
   Note(history, {.ipv4 = Addresses({"10.0.0.1"}), .ipv6 = Addresses({"fd00::1"})});
 
   EXPECT_EQ(Note(history, {.ipv4 = Addresses({"10.0.0.1"}), .ipv6 = Failed()}), EndpointNews::kNone);

@@ -51,11 +51,12 @@ std::optional<Library> LibraryOf(std::string_view header) {
   if (header.ends_with(".pb.h")) return kGeneratedMessages;
 
   static constexpr std::array<std::pair<std::string_view, Library>, 22> kPrefixes = {{
-      {"grpcpp/", kGrpc},    {"grpc/", kGrpc},    {"absl/", kAbseil},     {"nlohmann/", kJson},       {"CLI/", kCommandLine},
-      {"ares.h", kCares},    {"ares_", kCares},   {"sqlite3.h", kSqlite}, {"gtest/", kTestFramework}, {"gmock/", kTestFramework},
-      {"sys/", kPosix},      {"net/", kPosix},    {"netinet/", kPosix},   {"arpa/", kPosix},          {"netdb.h", kPosix},
-      {"unistd.h", kPosix},  {"fcntl.h", kPosix}, {"poll.h", kPosix},     {"signal.h", kPosix},       {"pthread.h", kPosix},
-      {"termios.h", kPosix}, {"openssl/", kOpenssl},
+      {"grpcpp/", kGrpc},         {"grpc/", kGrpc},           {"absl/", kAbseil},   {"nlohmann/", kJson},
+      {"CLI/", kCommandLine},     {"ares.h", kCares},         {"ares_", kCares},    {"sqlite3.h", kSqlite},
+      {"gtest/", kTestFramework}, {"gmock/", kTestFramework}, {"sys/", kPosix},     {"net/", kPosix},
+      {"netinet/", kPosix},       {"arpa/", kPosix},          {"netdb.h", kPosix},  {"unistd.h", kPosix},
+      {"fcntl.h", kPosix},        {"poll.h", kPosix},         {"signal.h", kPosix}, {"pthread.h", kPosix},
+      {"termios.h", kPosix},      {"openssl/", kOpenssl},
   }};
   for (const auto& [prefix, library] : kPrefixes) {
     if (header.starts_with(prefix)) return library;

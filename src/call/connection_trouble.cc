@@ -1,0 +1,50 @@
+#include "call/connection_trouble.h"
+
+#include <system_error>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "call/attempt_rules.h"
+#include "userclient/diagnose.h"
+
+namespace userclient::internal {
+namespace {
+
+constexpr Duration kLongestLook = std::chrono::seconds(5);
+
+absl::Status WithReason(const absl::Status& status, const std::string& reason) {
+  absl::Status longer(status.code(), absl::StrCat(std::string(status.message()), "; ", reason));
+  status.ForEachPayload([&](auto url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
+  return longer;
+}
+
+}  // namespace
+
+absl::Status ConnectionTrouble::Explain(absl::Status status, TimePoint now) {
+  absl::MutexLock lock(&mutex_);
+  const bool fresh = looked_at_ != TimePoint{} && now - looked_at_ < kLookEvery;
+  if (!fresh && !looking_) {
+    looking_ = true;
+    try {
+      std::thread([self = shared_from_this()] { self->Look(); }).detach();
+    } catch (const std::system_error&) {
+      // No thread is to be had; the next call tries again.
+      looking_ = false;
+    }
+  }
+  return reason_.empty() ? status : WithReason(status, reason_);
+}
+
+void ConnectionTrouble::Look() {
+  const absl::StatusOr<Diagnosis> diagnosis = DiagnoseConnection(target_, credentials_, kLongestLook);
+  std::string reason;
+  if (diagnosis.ok() && diagnosis->trouble != ConnectTrouble::kNone) {
+    reason = absl::StrCat(diagnosis->problem, diagnosis->advice.empty() ? "" : ": ", diagnosis->advice);
+  }
+  absl::MutexLock lock(&mutex_);
+  reason_ = std::move(reason);
+  looked_at_ = Now();
+  looking_ = false;
+}
+
+}  // namespace userclient::internal

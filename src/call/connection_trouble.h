@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "policy/time.h"
+#include "userclient/credentials.h"
+
+namespace userclient::internal {
+
+/// Why the client finds no server. gRPC often keeps that to itself: a wrong authority and an expired certificate look the same,
+/// and so do a missing certificate of our own and a server that speaks no TLS. So while calls find no connection, somebody looks
+/// (userclient/diagnose.h), at most every 10 s, on a thread of its own for as long as that takes; calls do not wait for it.
+///
+/// *Thread-safe.* Held by a shared_ptr, also by a look that is under way.
+class ConnectionTrouble : public std::enable_shared_from_this<ConnectionTrouble> {
+ public:
+  static constexpr Duration kLookEvery = std::chrono::seconds(10);
+
+  ConnectionTrouble(std::string target, Credentials credentials)
+      : target_(std::move(target)), credentials_(std::move(credentials)) {}
+  ConnectionTrouble(const ConnectionTrouble&) = delete;
+  ConnectionTrouble& operator=(const ConnectionTrouble&) = delete;
+
+  /// The status of a call that has found no connection, with the reason and what to do behind it, as soon as they are known.
+  absl::Status Explain(absl::Status status, TimePoint now);
+
+ private:
+  void Look();
+
+  const std::string target_;
+  const Credentials credentials_;
+  absl::Mutex mutex_;
+  bool looking_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint looked_at_ ABSL_GUARDED_BY(mutex_){};
+  /// Empty: not known, or none.
+  std::string reason_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace userclient::internal
