@@ -35,7 +35,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two
   // minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // In spite of its name this bounds one attempt to connect, TLS handshake included (20 s by default): a black-holed address is
   // given up sooner, a slow handshake still gets through.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
