@@ -1,5 +1,6 @@
 #include "userclient/user_client.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "idempotency_key.h"
 #include "transport/health_check.h"
 #include "user/v1/user_service.grpc.pb.h"
+#include "user_lookup.h"
 #include "user_watch.h"
 #include "userclient/service_client.h"
 #include "userclient/v1/health.pb.h"
@@ -24,6 +26,8 @@ using user::v1::GetUserRequest;
 using user::v1::GetUserResponse;
 using user::v1::ListUsersRequest;
 using user::v1::ListUsersResponse;
+using user::v1::LookupUsersRequest;
+using user::v1::LookupUsersResponse;
 using user::v1::StreamActivityRequest;
 using user::v1::UserService;
 using user::v1::WatchUsersRequest;
@@ -33,6 +37,8 @@ namespace {
 
 /// Four of the heartbeats that the contract promises.
 constexpr std::chrono::seconds kWatchIdleTimeout(20);
+/// Much longer than a healthy server takes for the 64 lookups that it may owe.
+constexpr std::chrono::seconds kLookupIdleTimeout(10);
 
 StreamProgress AdvanceActivity(StreamActivityRequest& request, const ActivityEvent& event) {
   request.set_after_event_id(event.event_id());
@@ -77,6 +83,9 @@ class UserClient::Impl {
   const ServerStreamMethod<Stub, WatchUsersRequest, WatchUsersResponse> watch_users_ =
       service_.ServerStream<WatchUsersRequest, WatchUsersResponse>(
           "WatchUsers", &Stub::WatchUsers, {.advance = AdvanceWatch, .endless = true, .idle_timeout = kWatchIdleTimeout});
+  const BidiStreamMethod<Stub, LookupUsersRequest, LookupUsersResponse> lookup_users_ =
+      service_.BidiStream<LookupUsersRequest, LookupUsersResponse>(
+          "LookupUsers", &Stub::LookupUsers, {.answers = AnswersLookup, .idle_timeout = kLookupIdleTimeout});
   const int check_health_ = service_.core()->AddMethod("grpc.health.v1.Health", "Check");
 };
 
@@ -139,6 +148,20 @@ MessageStream<ActivityEvent> UserClient::StreamActivity(StreamActivityRequest re
 UserWatch UserClient::WatchUsers(WatchUsersRequest request, CallOptions options) const {
   return UserWatch(
       std::make_shared<UserWatch::State>(impl_->service_.Read(impl_->watch_users_, std::move(request), std::move(options))));
+}
+
+UserLookup UserClient::LookupUsers(CallOptions options) const {
+  return UserLookup(std::make_unique<const UserLookup::State>(
+      UserLookup::State{impl_->service_.Converse(impl_->lookup_users_, std::move(options))}));
+}
+
+absl::StatusOr<std::vector<LookupUsersResponse>> UserClient::LookupUsers(const std::vector<std::string>& user_ids,
+                                                                         const CallOptions& options) const {
+  ConversationLimits limits;
+  limits.max_waiting = std::max(limits.max_waiting, user_ids.size());
+  return LookUpAll(UserLookup(std::make_unique<const UserLookup::State>(
+                       UserLookup::State{impl_->service_.ConverseOnce(impl_->lookup_users_, options, limits)})),
+                   user_ids);
 }
 
 absl::Status UserClient::Reload() const { return impl_->service_.Reload(); }

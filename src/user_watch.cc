@@ -31,9 +31,6 @@ bool UserWatch::WaitStarted(std::chrono::nanoseconds timeout) const {
   return state_->stream->WaitStarted(now + std::min<std::chrono::nanoseconds>(timeout, longest));
 }
 
-std::string UserWatch::resume_token() const {
-  if (const auto position = state_->stream->Position()) return position->resume_token();
-  return state_->taken;
-}
+std::string UserWatch::resume_token() const { return state_->stream->Position().resume_token(); }
 
 }  // namespace userclient

@@ -12,11 +12,9 @@ namespace userclient {
 struct UserWatch::State {
   using Stream = internal::ReadStream<user::v1::WatchUsersRequest, Change>;
 
-  explicit State(std::shared_ptr<Stream> open) : stream(std::move(open)) {}
+  explicit State(std::shared_ptr<Stream> open) : stream(std::move(open)) { stream->TrackPosition(); }
 
   const std::shared_ptr<Stream> stream;
-  /// Of the last change that was taken.
-  std::string taken{};
 };
 
 /// How a watch goes on.

@@ -28,7 +28,6 @@
 #include <grpcpp/support/stub_options.h>
 
 #include <chrono>
-#include <climits>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,10 +40,13 @@
 #include "absl/status/statusor.h"
 #include "userclient/call_options.h"
 #include "userclient/client_options.h"
+#include "userclient/conversation.h"
+#include "userclient/internal/ask_stream.h"
 #include "userclient/internal/call_engine.h"
 #include "userclient/internal/client_stream_call.h"
 #include "userclient/internal/read_stream.h"
 #include "userclient/internal/received.h"
+#include "userclient/internal/request_size.h"
 #include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
 
@@ -86,6 +88,13 @@ struct ServerStreamMethod {
 
   int index;
   StreamRules<Request, Response> rules;
+};
+
+/// One bidirectional RPC of a generated stub that answers every message with one. Made by ServiceClient::BidiStream.
+template <class Stub, class Request, class Response>
+struct BidiStreamMethod {
+  int index;
+  ConversationRules<Request, Response> rules;
 };
 
 namespace internal {
@@ -187,6 +196,32 @@ class ServiceClient {
     return {internal::MethodIndex(*core_, name), rules};
   }
 
+  /// Describes one bidirectional RPC without side effects that answers every message with one, in order:
+  /// `BidiStream("LookupUsers", &Stub::LookupUsers)`. Ends the process if the service has no such method.
+  template <class Request, class Response>
+  BidiStreamMethod<Stub, Request, Response> BidiStream(
+      std::string_view name,
+      std::unique_ptr<grpc::ClientReaderWriterInterface<Request, Response>> (Stub::*)(grpc::ClientContext*) /*types*/,
+      ConversationRules<Request, Response> rules = {}) const {
+    return {internal::MethodIndex(*core_, name), rules};
+  }
+
+  /// A conversation that lives until it is finished, cancelled or destroyed; its stream opens with the first question. The
+  /// method's timeout is that of one attempt; CallOptions::timeout, if given, that of the whole, counted from here. What
+  /// `options` points to must live until the conversation has been finished or destroyed.
+  template <class Request, class Response>
+  Conversation<Request, Response> Converse(const BidiStreamMethod<Stub, Request, Response>& method, CallOptions options,
+                                           const ConversationLimits& limits = {}) const {
+    return Converse(method, std::move(options), limits, /*lasting=*/true);
+  }
+
+  /// One that is known to end: the method's timeout is that of the whole, counted from the first question.
+  template <class Request, class Response>
+  Conversation<Request, Response> ConverseOnce(const BidiStreamMethod<Stub, Request, Response>& method, CallOptions options,
+                                               const ConversationLimits& limits = {}) const {
+    return Converse(method, std::move(options), limits, /*lasting=*/false);
+  }
+
   /// Opens a stream. What `options` points to must live until the stream has ended or been destroyed.
   template <class Request, class Response>
   MessageStream<Response> Open(const ServerStreamMethod<Stub, Request, Response>& method, Request request,
@@ -199,7 +234,8 @@ class ServiceClient {
   template <class Request, class Response>
   std::shared_ptr<internal::ReadStream<Request, Response>> Read(const ServerStreamMethod<Stub, Request, Response>& method,
                                                                 Request request, CallOptions options) const {
-    absl::Status unusable = CheckStream(request, options);
+    absl::Status unusable = CheckStream(options);
+    unusable.Update(internal::CheckSize(request));
     auto stream = std::make_shared<internal::ReadStream<Request, Response>>(internal::MethodPath(*core_, method.index),
                                                                             std::move(request), method.rules.advance);
     if (!unusable.ok()) {
@@ -217,7 +253,7 @@ class ServiceClient {
   template <class Request, class Response>
   absl::StatusOr<Response> Call(const UnaryMethod<Stub, Request, Response>& method, const Request& request,
                                 const CallOptions& options) const {
-    if (absl::Status status = CheckSize(request); !status.ok()) return status;
+    if (absl::Status status = internal::CheckSize(request); !status.ok()) return status;
     if (internal::WaitsOnAsync(*core_, method.index)) {
       if (absl::Status status = internal::CheckMayBlock(); !status.ok()) return status;
       return Start(method, request, options).Get();
@@ -237,7 +273,7 @@ class ServiceClient {
   template <class Request, class Response>
   PendingCall<Response> Start(const UnaryMethod<Stub, Request, Response>& method, Request request, CallOptions options) const {
     auto state = std::make_shared<internal::PendingState<Response>>();
-    if (absl::Status status = CheckSize(request); !status.ok()) {
+    if (absl::Status status = internal::CheckSize(request); !status.ok()) {
       state->Set(std::move(status));
       return PendingCall<Response>(std::move(state));
     }
@@ -255,7 +291,7 @@ class ServiceClient {
                                    CallOptions options) const {
     auto state = std::make_shared<internal::PendingState<Response>>();
     for (const Request& message : messages) {
-      if (absl::Status status = CheckSize(message); !status.ok()) {
+      if (absl::Status status = internal::CheckSize(message); !status.ok()) {
         state->Set(std::move(status));
         return PendingCall<Response>(std::move(state));
       }
@@ -294,17 +330,25 @@ class ServiceClient {
  private:
   explicit ServiceClient(std::shared_ptr<internal::ClientCore> core) : core_(std::move(core)) {}
 
-  /// gRPC would fail here too, and leave its ClientContext in a state that ends the process when it is asked for metadata.
-  template <class Request>
-  static absl::Status CheckSize(const Request& request) {
-    if (request.ByteSizeLong() <= INT_MAX) return absl::OkStatus();
-    return absl::InvalidArgumentError("the request is larger than the 2 GiB that protobuf can send");
+  static absl::Status CheckStream(const CallOptions& options) {
+    if (options.fallback) return absl::InvalidArgumentError("CallOptions.fallback: a stream takes none");
+    return absl::OkStatus();
   }
 
-  template <class Request>
-  static absl::Status CheckStream(const Request& request, const CallOptions& options) {
-    if (options.fallback) return absl::InvalidArgumentError("CallOptions.fallback: a stream takes none");
-    return CheckSize(request);
+  static absl::Status CheckLimits(const ConversationLimits& limits) {
+    if (limits.max_on_wire == 0) return absl::InvalidArgumentError("ConversationLimits.max_on_wire: must be at least 1");
+    if (limits.max_waiting == 0) return absl::InvalidArgumentError("ConversationLimits.max_waiting: must be at least 1");
+    return absl::OkStatus();
+  }
+
+  template <class Request, class Response>
+  Conversation<Request, Response> Converse(const BidiStreamMethod<Stub, Request, Response>& method, CallOptions options,
+                                           const ConversationLimits& limits, bool lasting) const {
+    absl::Status unusable = CheckStream(options);
+    unusable.Update(CheckLimits(limits));
+    return Conversation<Request, Response>(std::make_shared<internal::AskStream<Request, Response>>(
+        core_, method.index, internal::MethodPath(*core_, method.index), method.rules, limits, lasting, std::move(options),
+        std::move(unusable)));
   }
 
   std::shared_ptr<internal::ClientCore> core_;

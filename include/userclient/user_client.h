@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@
 #include "userclient/service_config.h"
 #include "userclient/user_batch.h"
 #include "userclient/user_list.h"
+#include "userclient/user_lookup.h"
 #include "userclient/user_watch.h"
 
 namespace userclient {
@@ -127,6 +129,18 @@ class UserClient {
   /// nothing for 20 s, not even that nothing happens, is left for another one. Without CallOptions::timeout it has no end; that
   /// of the method in the service config is when it changes servers.
   UserWatch WatchUsers(user::v1::WatchUsersRequest request = {}, CallOptions options = {}) const;
+
+  /// Looks users up by their ids, as they are asked for, over one stream; see user_lookup.h. It lives until it is finished,
+  /// cancelled or destroyed. CallOptions::timeout, if given, is for all of that; the method's in the service config is when it
+  /// changes servers. What `options` points to must live until it has been finished or destroyed. A server that owes an answer
+  /// and says nothing for 10 s is left for another one.
+  UserLookup LookupUsers(CallOptions options = {}) const;
+
+  /// Looks all of them up over one stream: the answers in the order of the ids, with not_found where there is no such user.
+  /// Blocks until the last has come, or the deadline of the whole has passed. *Errors:* those of the first id that has no answer,
+  /// for example INVALID_ARGUMENT for one that the server finds wrong.
+  absl::StatusOr<std::vector<user::v1::LookupUsersResponse>> LookupUsers(const std::vector<std::string>& user_ids,
+                                                                         const CallOptions& options = {}) const;
 
   /// Asks the health service of one server whether `service` takes calls; empty asks about the server as a whole.
   /// kUnknown: it has no such service. *Errors:* UNIMPLEMENTED if the server has no health service;

@@ -57,6 +57,8 @@ void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen)
   AddListCommand(app, chosen);
   AddCreateCommand(app, chosen);
   AddImportCommand(app, chosen);
+  AddWatchCommand(app, chosen);
+  AddActivityCommand(app, chosen);
   AddHealthCommand(app, chosen);
   AddResolveCommand(app, chosen);
   AddConfigCommands(app, chosen);

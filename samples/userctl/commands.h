@@ -16,6 +16,8 @@ void AddGetCommand(CLI::App& app, Command& chosen);
 void AddListCommand(CLI::App& app, Command& chosen);
 void AddCreateCommand(CLI::App& app, Command& chosen);
 void AddImportCommand(CLI::App& app, Command& chosen);
+void AddWatchCommand(CLI::App& app, Command& chosen);
+void AddActivityCommand(CLI::App& app, Command& chosen);
 void AddHealthCommand(CLI::App& app, Command& chosen);
 void AddResolveCommand(CLI::App& app, Command& chosen);
 void AddConfigCommands(CLI::App& app, Command& chosen);

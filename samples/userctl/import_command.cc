@@ -1,14 +1,12 @@
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "commands.h"
 #include "exit_status.h"
+#include "input_file.h"
 #include "json_line.h"
 #include "printable.h"
 #include "progress.h"
@@ -41,11 +40,12 @@ struct ImportOptions {
   int64_t from_line = 1;
 };
 
-/// The users of a file from a line on, as a range that can be read once. It ends at the end of the file or at the first mistake
-/// in it; status() tells which.
+/// The users of a file from a line on, as a range that can be read once. It ends at the end of the file, at the first mistake in
+/// it, or when the person has cancelled; status() tells which.
 class FileUsers {
  public:
-  FileUsers(std::unique_ptr<UserRecordReader> reader, int64_t from_line) : reader_(std::move(reader)), from_line_(from_line) {}
+  FileUsers(std::unique_ptr<UserRecordReader> reader, int64_t from_line, std::stop_token stop)
+      : reader_(std::move(reader)), from_line_(from_line), stop_(std::move(stop)) {}
 
   class Iterator {
    public:
@@ -89,6 +89,8 @@ class FileUsers {
   void Advance() {
     do {
       absl::StatusOr<std::optional<UserRecord>> next = reader_->Next();
+      // What was read last may be half a line.
+      if (stop_.stop_requested()) next = absl::CancelledError("cancelled while the file was read");
       status_ = next.status();
       current_ = next.ok() ? *std::move(next) : std::nullopt;
     } while (current_ && current_->line < from_line_);
@@ -99,6 +101,7 @@ class FileUsers {
 
   const std::unique_ptr<UserRecordReader> reader_;
   const int64_t from_line_;
+  const std::stop_token stop_;
   std::optional<UserRecord> current_;
   absl::Status status_;
   int64_t last_line_ = 0;
@@ -106,9 +109,9 @@ class FileUsers {
 };
 
 /// How many users there are in a file that can be read twice. *Errors:* the first mistake in it.
-absl::StatusOr<int64_t> CountUsers(const ImportOptions& options, RecordFormat format) {
-  std::ifstream stream(options.file, std::ios::binary);
-  FileUsers users(MakeUserRecordReader(format, stream), options.from_line);
+absl::StatusOr<int64_t> CountUsers(const ImportOptions& options, RecordFormat format, const std::stop_token& stop) {
+  InputFile file(options.file, stop);
+  FileUsers users(MakeUserRecordReader(format, file.stream()), options.from_line, stop);
   int64_t count = 0;
   for (auto user = users.begin(); user != FileUsers::end(); ++user) {
     users.Settle();
@@ -128,28 +131,22 @@ class Import {
         what_("import " + name_) {}
 
   int Run() {
-    std::istream* stream = &std::cin;
-    if (options_.file != kStandardInput) {
-      if (std::filesystem::is_directory(options_.file)) {
-        return FailFile(absl::InvalidArgumentError("is a directory"));
-      }
-      file_.open(options_.file, std::ios::binary);
-      if (!file_.is_open()) return FailFile(absl::NotFoundError(std::generic_category().message(errno)));
-      stream = &file_;
-    }
-    const RecordFormat format = options_.format ? *options_.format : FormatOf(options_.file, *stream);
+    std::error_code ignored;
+    if (std::filesystem::is_directory(options_.file, ignored)) return FailFile(absl::InvalidArgumentError("is a directory"));
+    InputFile file(options_.file, session_.stop());
+    if (file.error() != 0) return FailFile(absl::NotFoundError(std::generic_category().message(file.error())));
+    const RecordFormat format = options_.format ? *options_.format : FormatOf(options_.file, file.stream());
     // A mistake in a file is told before anybody is created. What comes through a pipe comes once.
     std::optional<int64_t> total;
-    std::error_code ignored;
     if (std::filesystem::is_regular_file(options_.file, ignored)) {
-      const absl::StatusOr<int64_t> count = CountUsers(options_, format);
+      const absl::StatusOr<int64_t> count = CountUsers(options_, format, session_.stop());
       if (!count.ok()) return FailFile(count.status());
       total = *count;
     }
     const std::optional<userclient::UserClient> client = session_.Connect();
     if (!client) return kWrongUsage;
 
-    users_.emplace(MakeUserRecordReader(format, *stream), options_.from_line);
+    users_.emplace(MakeUserRecordReader(format, file.stream()), options_.from_line, session_.stop());
     progress_.emplace(session_.json() ? Progress::Style::kNone : Progress::StyleOfStandardError(),
                       "import " + Printable(std::filesystem::path(name_).filename().string()), total);
     const absl::StatusOr<BatchResult> result =
@@ -224,6 +221,7 @@ class Import {
   }
 
   int FailFile(const absl::Status& status) {
+    if (absl::IsCancelled(status)) return session_.Fail(what_, status);
     return session_.FailUsage(absl::Status(status.code(), absl::StrCat(name_, ": ", std::string(status.message()))));
   }
 
@@ -232,7 +230,6 @@ class Import {
   const std::string name_;
   const std::string what_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  std::ifstream file_;
   std::optional<FileUsers> users_;
   std::optional<Progress> progress_;
   int64_t created_ = 0;

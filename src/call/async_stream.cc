@@ -16,6 +16,8 @@ namespace {
 
 /// While the breaker is open and cannot say for how long.
 constexpr Duration kAskBreakerEvery = std::chrono::seconds(1);
+/// A server that has sent its last message and does not say so.
+constexpr Duration kWaitForEnd = std::chrono::seconds(1);
 
 /// An endless stream has none, unless its caller sets one.
 CallDeadline DeadlineOf(const MethodPlan& plan, const CallOptions& options, const StreamKind& kind, TimePoint now) {
@@ -26,7 +28,7 @@ CallDeadline DeadlineOf(const MethodPlan& plan, const CallOptions& options, cons
 
 std::variant<RetryPlan, ResumePlan> PlanFor(const MethodPlan& plan, const StreamKind& kind) {
   if (!kind.resumable) return RetryPlan(plan.retry_policy ? &*plan.retry_policy : nullptr, plan.throttle.get());
-  ResumeRules rules{.endless = kind.endless};
+  ResumeRules rules{.endless = kind.endless && !kind.gives_up};
   if (plan.retry_policy) {
     rules.initial_backoff = plan.retry_policy->initial_backoff;
     rules.max_backoff = plan.retry_policy->max_backoff;
@@ -98,6 +100,8 @@ void AsyncStream::Handle(Event event) {
 // ---- The way of the stream
 
 void AsyncStream::OnBegin() {
+  // Cancelled before it began.
+  if (finished_) return;
   if (absl::Status unusable = CheckMetadata(options_.metadata); !unusable.ok()) {
     return Finish(std::move(unusable), CallEnd::kRejected);
   }
@@ -146,7 +150,7 @@ void AsyncStream::StartAttempt(AttemptReason reason) {
 
 /// A stream that has begun, or that is to live for ever, can wait for the breaker.
 void AsyncStream::OnRefused(const Compartment::Admission& admission) {
-  const bool waits = kind_.resumable && (sent_ > 0 || kind_.endless);
+  const bool waits = kind_.resumable && (sent_ > 0 || (kind_.endless && !kind_.gives_up));
   const Duration wait = std::clamp<Duration>(admission.retry_after.value_or(kAskBreakerEvery), std::chrono::milliseconds(10),
                                              ResumeRules().max_backoff);
   if (waits && wait < deadline_.at - Now()) return WaitFor(Now() + wait, AttemptReason::kResume);
@@ -177,6 +181,10 @@ void AsyncStream::OnMessage() {
   }
   complete_ = *progress == StreamProgress::kLastMessage;
   NoteProgress();
+  if (complete_) {
+    last_message_ = Now();
+    WatchSilence();
+  }
   Read();
 }
 
@@ -204,10 +212,17 @@ void AsyncStream::WatchSilence() {
   if (!progressed_ && plan_.retry_policy && plan_.retry_policy->per_attempt_recv_timeout) {
     limit = plan_.retry_policy->per_attempt_recv_timeout;
   }
+  if (complete_) limit = std::min(limit.value_or(kWaitForEnd), kWaitForEnd);
   if (!limit) return SetTimer(std::nullopt);
+  SetTimer(SilentSince().value_or(Now()) + *limit);
+}
+
+std::optional<TimePoint> AsyncStream::SilentSince() const {
   // Nobody listens to a stream whose application has no room.
-  const bool listening = reading_ && typed_->Expects();
-  SetTimer((listening ? last_message_ : Now()) + *limit);
+  if (!reading_) return std::nullopt;
+  if (complete_) return last_message_;
+  const std::optional<TimePoint> expected = typed_->ExpectsSince();
+  return expected ? std::optional(std::max(*expected, last_message_)) : std::nullopt;
 }
 
 // ---- The end of an attempt
@@ -223,6 +238,7 @@ void AsyncStream::OnAttemptEnded() {
   channel_ = {};
   last_ended_ = Now();
   last_status_ = StatusOfAttempt();
+  const StreamTurn turn = finished_ ? StreamTurn::kByTheRules : typed_->AttemptEnded(last_status_);
   if (options_.response_metadata != nullptr) context_->CopyMetadata(*options_.response_metadata);
   AttemptEnd end = Conclude(run_, plan_, deadline_, *context_, last_status_, cancelled(), last_ended_, recorder_);
   context_.reset();
@@ -230,6 +246,11 @@ void AsyncStream::OnAttemptEnded() {
 
   if (end.ending == Ending::kCallerCancelled || cancelled()) {
     return Finish(absl::CancelledError("cancelled by the caller"), CallEnd::kCancelled);
+  }
+  if (turn == StreamTurn::kComplete) return Finish(absl::OkStatus(), CallEnd::kSucceeded);
+  if (turn == StreamTurn::kAgain) {
+    last_status_ = absl::UnavailableError("the stream was not opened again in time");
+    return StartAttempt(AttemptReason::kResume);
   }
   if (!progressed_ && FreshTokenHelps(run_, end.code, core_->tokens(), deadline_, last_ended_)) {
     return StartAttempt(AttemptReason::kFreshToken);
@@ -268,10 +289,11 @@ void AsyncStream::OnTimer() {
   if (finished_) return;
   if (under_way_) {
     if (timer()) return;
-    const bool listening = reading_ && typed_->Expects();
+    const std::optional<TimePoint> since = SilentSince();
     // The limit may have changed since the timer was set, or the application may just have made room.
     WatchSilence();
-    if (!listening || !timer() || *timer() > Now()) return;
+    if (!since || !timer() || *timer() > Now()) return;
+    last_message_ = *since;
     silent_ = true;
     return GiveUpAttempt();
   }
@@ -311,10 +333,15 @@ void AsyncStream::End(absl::Status status) {
   typed_->Complete(std::move(status));
 }
 
+std::shared_ptr<StreamHandle> PrepareStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,
+                                            std::shared_ptr<TypedStream> typed) {
+  std::shared_ptr<const MethodPlan> plan = core->plan(method);
+  return std::make_shared<AsyncStream>(std::move(core), std::move(plan), std::move(options), kind, std::move(typed));
+}
+
 std::shared_ptr<StreamHandle> StartStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,
                                           std::shared_ptr<TypedStream> typed) {
-  std::shared_ptr<const MethodPlan> plan = core->plan(method);
-  auto stream = std::make_shared<AsyncStream>(std::move(core), std::move(plan), std::move(options), kind, std::move(typed));
+  std::shared_ptr<StreamHandle> stream = PrepareStream(std::move(core), method, std::move(options), kind, std::move(typed));
   stream->Begin();
   return stream;
 }

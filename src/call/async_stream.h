@@ -26,8 +26,7 @@ class AsyncStream final : public StreamHandle, public StreamEvents, public Event
   AsyncStream(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options, StreamKind kind,
               std::shared_ptr<TypedStream> typed);
 
-  /// Begins. Once.
-  void Begin() { BeginWith({.kind = kBegin}); }
+  void Begin() override { BeginWith({.kind = kBegin}); }
 
   void Cancel() override { PostFromOutside({.kind = kCancel}); }
   void WantMore() override { Post({.kind = kRoom}); }
@@ -67,6 +66,8 @@ class AsyncStream final : public StreamHandle, public StreamEvents, public Event
   void WaitFor(TimePoint time, AttemptReason reason);
   /// For as long as the attempt runs: until it has been silent for too long.
   void WatchSilence();
+  /// While it should not be.
+  std::optional<TimePoint> SilentSince() const;
 
   void Finish(absl::Status status, CallEnd end);
   void Reject(Rejection rejection, absl::Status status, std::optional<Duration> retry_after = {});

@@ -25,7 +25,7 @@ absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint no
   const bool found_no_server =
       !attempts_.empty() && attempts_.back().peer.empty() && absl::IsUnavailable(attempts_.back().status);
   if (found_no_server && absl::IsUnavailable(status) && plan_.trouble != nullptr) {
-    status = plan_.trouble->Explain(std::move(status), now);
+    status = plan_.trouble->Explain(status, now);
   }
   std::stable_sort(attempts_.begin(), attempts_.end(),
                    [](const AttemptReport& a, const AttemptReport& b) { return a.started < b.started; });

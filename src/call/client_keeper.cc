@@ -74,17 +74,16 @@ void ClientKeeper::Stop() {
   changed_.notify_all();
   // Without the lock, which its thread may be waiting for.
   watcher.reset();
+  // Before the other lock, which is held by whoever waits for this thread.
+  if (std::this_thread::get_id() == thread_id_) return;
   const std::lock_guard stopping(stopping_);
-  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ClientKeeper::StartThread() {
-  const std::lock_guard stopping(stopping_);
-  if (thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopped_) return;
-  }
+  const std::lock_guard lock(mutex_);
+  // Once it is to end, the thread is Stop's, which may be waiting for the very one that comes here.
+  if (stopped_ || thread_.joinable()) return;
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -169,6 +168,7 @@ std::optional<DnsWatcher::Snapshot> ClientKeeper::endpoints() const {
 // ---- The thread
 
 void ClientKeeper::Run() {
+  thread_id_ = std::this_thread::get_id();
   while (true) {
     std::vector<ClientEvent> events;
     bool new_channels_wanted = false;
@@ -230,7 +230,8 @@ void ClientKeeper::CheckCredentials() {
 void ClientKeeper::CarryOnRenewal(TimePoint now) {
   {
     const std::lock_guard lock(mutex_);
-    if (!renewing_) return;
+    // Before the look, so that nobody's renewal that begins behind it is forgotten.
+    if (!std::exchange(renewing_, false)) return;
   }
   if (!renewing_since_) {
     renewing_since_ = now;
@@ -239,11 +240,14 @@ void ClientKeeper::CarryOnRenewal(TimePoint now) {
   if (core_.CarryOnRenewal()) {
     renewing_since_.reset();
     const std::lock_guard lock(mutex_);
-    renewing_ = false;
-    if (std::exchange(announce_renewal_, false)) {
+    if (!renewing_ && std::exchange(announce_renewal_, false)) {
       events_.push_back({.kind = ClientEvent::Kind::kChannelsRenewed, .subject = target_});
     }
     return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    renewing_ = true;
   }
   const bool long_since = now - *renewing_since_ >= kLongRenewal;
   look_at_ = now + (long_since ? kPatientLook : kLook);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -100,8 +101,10 @@ class ClientKeeper {
   bool delay_told_ = false;
 
   std::mutex stopping_;
-  // Guarded by stopping_ when it is to end.
+  // Guarded by mutex_ until stopped_, and by stopping_ from then on.
   std::thread thread_;
+  /// That of thread_, for Stop.
+  std::atomic<std::thread::id> thread_id_;
 };
 
 }  // namespace userclient::internal

@@ -11,6 +11,8 @@ namespace userclient::internal {
 namespace {
 
 constexpr Duration kLongestLook = std::chrono::seconds(5);
+/// For callers that come seldom; what was found in a trouble long before this one would mislead.
+constexpr Duration kReasonHolds = std::chrono::minutes(1);
 
 absl::Status WithReason(const absl::Status& status, const std::string& reason) {
   absl::Status longer(status.code(), absl::StrCat(std::string(status.message()), "; ", reason));
@@ -20,7 +22,7 @@ absl::Status WithReason(const absl::Status& status, const std::string& reason) {
 
 }  // namespace
 
-absl::Status ConnectionTrouble::Explain(absl::Status status, TimePoint now) {
+absl::Status ConnectionTrouble::Explain(const absl::Status& status, TimePoint now) {
   absl::MutexLock lock(&mutex_);
   const bool fresh = looked_at_ != TimePoint{} && now - looked_at_ < kLookEvery;
   if (!fresh && !looking_) {
@@ -32,7 +34,8 @@ absl::Status ConnectionTrouble::Explain(absl::Status status, TimePoint now) {
       looking_ = false;
     }
   }
-  return reason_.empty() ? status : WithReason(status, reason_);
+  const bool known = !reason_.empty() && now - looked_at_ < kReasonHolds;
+  return known ? WithReason(status, reason_) : status;
 }
 
 void ConnectionTrouble::Look() {

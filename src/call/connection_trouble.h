@@ -26,7 +26,7 @@ class ConnectionTrouble : public std::enable_shared_from_this<ConnectionTrouble>
   ConnectionTrouble& operator=(const ConnectionTrouble&) = delete;
 
   /// The status of a call that has found no connection, with the reason and what to do behind it, as soon as they are known.
-  absl::Status Explain(absl::Status status, TimePoint now);
+  absl::Status Explain(const absl::Status& status, TimePoint now);
 
  private:
   void Look();

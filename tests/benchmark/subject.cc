@@ -15,6 +15,7 @@
 #include "src/config/default_service_config.h"
 #include "tests/benchmark/async_subject.h"
 #include "tests/benchmark/blocking_subject.h"
+#include "tests/benchmark/stream_subject.h"
 #include "user/v1/user_service.grpc.pb.h"
 #include "userclient/user_client.h"
 
@@ -137,6 +138,10 @@ constexpr NamedSubject kSubjects[] = {
     {"raw-callback-light", [](auto& target) { return MakeCallbackStub(target, WithoutRetryFilter()); }},
     {"sdk-callback", [](auto& target) { return MakeCallbackClient(target, BuiltInWith(1)); }},
     {"sdk-callback-pool", [](auto& target) { return MakeCallbackClient(target, kBuiltIn); }},
+    {"raw-stream", [](auto& target) -> SubjectOr { return ReadByStub(target); }},
+    {"raw-stream-callback", [](auto& target) -> SubjectOr { return ReadByStubCallback(target); }},
+    {"sdk-stream", [](auto& target) { return ReadByClient(target, BuiltInWith(1)); }},
+    {"sdk-stream-async", [](auto& target) { return ReadByClientAsync(target, BuiltInWith(1)); }},
 };
 
 }  // namespace

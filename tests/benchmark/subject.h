@@ -53,6 +53,13 @@ class Subject {
 ///   sdk-callback        as sdk, by GetUserAsync and Then
 ///   sdk-callback-pool   as sdk-pool, likewise
 ///
+/// Streams of StreamActivity, where each message counts as a call (see StreamSubject):
+///
+///   raw-stream           generated stub, blocking, each caller a thread
+///   raw-stream-callback  generated stub, by its async() with a reactor
+///   sdk-stream           UserClient on one connection, by Next, each caller a thread
+///   sdk-stream-async     UserClient on one connection, by NextAsync in a coroutine
+///
 /// *Errors:* INVALID_ARGUMENT for any other name.
 absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const std::string& target);
 

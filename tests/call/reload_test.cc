@@ -1,6 +1,8 @@
 // A client that gets another service config while it is in use.
 
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,9 +12,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "tests/server/temporary_directory.h"
 #include "tests/support/test_client.h"
 #include "tests/transport/tcp_connections.h"
@@ -281,7 +285,8 @@ TEST_F(ReloadTest, AFileThatIsWrittenAnewWithTheSameContentIsNoChange) {
   std::filesystem::rename(directory_ / "other.json", file_);
 
   ASSERT_TRUE(Told("config reloaded"));
-  EXPECT_EQ(std::count_if(events_.begin(), events_.end(), [](const std::string& e) { return e.starts_with("config"); }), 1);
+  const std::vector<std::string> told = events();
+  EXPECT_EQ(std::count_if(told.begin(), told.end(), [](const std::string& e) { return e.starts_with("config"); }), 1);
 }
 
 TEST_F(ReloadTest, ABadFileChangesNothingAndIsReportedOnce) {
@@ -362,6 +367,58 @@ TEST_F(ReloadTest, TheListenerMayEndTheClient) {
   directory_.Write("service_config.json", RetryConfig());
 
   EXPECT_EQ(ended.get_future().wait_for(30s), std::future_status::ready);
+}
+
+TEST_F(ReloadTest, MayBeDestroyedWhileItReadsItsFile) {
+  file_ = directory_.Write("service_config.json", ReadsConfig(R"("channels": 1)"));
+  absl::Notification reading;
+  absl::Notification being_destroyed;
+  const auto make_channel = [&, made = 0](const grpc::ChannelArguments& arguments) mutable {
+    if (++made == 3) {
+      reading.Notify();
+      being_destroyed.WaitForNotification();
+    }
+    return grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
+  };
+  absl::StatusOr<UserClient> client =
+      UserClient::Create({.channel_factory = make_channel, .service_config_file = file_, .file_check_interval = 10ms});
+  ASSERT_TRUE(client.ok()) << client.status();
+  directory_.Replace("service_config.json", ReadsConfig(R"("channels": 60)"));
+  ASSERT_TRUE(reading.WaitForNotificationWithTimeout(absl::Seconds(30)));
+
+  const auto destroyed = std::async(std::launch::async, [&] {
+    being_destroyed.Notify();
+    client = absl::UnknownError("destroyed");
+  });
+
+  EXPECT_EQ(destroyed.wait_for(30s), std::future_status::ready);
+}
+
+TEST_F(ReloadTest, TheListenerMayEndTheClientWhileSomebodyElseDoes) {
+  for (int i = 0; i < 20; ++i) {
+    std::optional<UserClient> held;
+    absl::Notification told;
+    absl::Notification ending;
+    absl::StatusOr<UserClient> client = UserClient::Create({.target = server_->address(),
+                                                            .credentials = Credentials::Insecure(),
+                                                            .on_event = [&, before = false](const ClientEvent&) mutable {
+                                                              if (std::exchange(before, true)) return;
+                                                              told.Notify();
+                                                              ending.WaitForNotification();
+                                                              held->Shutdown(10s);
+                                                            }});
+    ASSERT_TRUE(client.ok()) << client.status();
+    held.emplace(*client);
+    ASSERT_EQ(client->SetConfig(ServiceConfig::Default()), absl::OkStatus());
+    ASSERT_TRUE(told.WaitForNotificationWithTimeout(absl::Seconds(30)));
+
+    const auto ended = std::async(std::launch::async, [&] {
+      ending.Notify();
+      return client->Shutdown(10s);
+    });
+
+    ASSERT_EQ(ended.wait_for(30s), std::future_status::ready);
+  }
 }
 
 }  // namespace

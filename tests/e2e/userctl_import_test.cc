@@ -1,7 +1,11 @@
 // userctl import, as a person meets it.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <memory>
@@ -14,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/program.h"
+#include "tests/server/stream_client.h"
 #include "tests/server/temporary_directory.h"
 #include "tests/stream/batch_support.h"
 #include "userclient/testing/flaky_user_server.h"
@@ -195,6 +200,30 @@ TEST_F(UserctlImportTest, CtrlCStopsItAndTheSameCommandGoesOn) {
   EXPECT_EQ(again.exit_status, 0) << again.err;
   EXPECT_THAT(again.out, StartsWith("created 50, failed 0, of 50 users"));
   EXPECT_EQ(CountUsers(*store_), 50);
+}
+
+TEST_F(UserctlImportTest, CtrlCEndsItWhileItWaitsForStandardInput) {
+  const std::string pipe = (files_ / "pipe").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int writer = open(pipe.c_str(), O_RDWR | O_CLOEXEC);
+  Program import(
+      {"/bin/sh", "-c", absl::StrCat("exec ", USERCTL_PROGRAM, " --target ", server_->address(), " import - < ", pipe)});
+  const std::string_view half_a_line = "email\na@example.org\nb@exam";
+  ASSERT_EQ(write(writer, half_a_line.data(), half_a_line.size()), half_a_line.size());
+  const auto unread = [&] {
+    int bytes = 0;
+    ioctl(writer, FIONREAD, &bytes);
+    return bytes;
+  };
+  ASSERT_TRUE(Await([&] { return unread() == 0; }));
+
+  import.Signal(SIGINT);
+  const Program::Result stopped = import.Wait();
+  close(writer);
+
+  EXPECT_EQ(stopped.exit_status, kCancelled);
+  EXPECT_THAT(stopped.out, AllOf(StartsWith("created 0, failed 0"), HasSubstr("not complete")));
+  EXPECT_EQ(server_->attempts(kBatch), 0);
 }
 
 TEST_F(UserctlImportTest, BeginsAtALine) {

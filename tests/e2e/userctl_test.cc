@@ -476,7 +476,7 @@ TEST_P(UserctlUsageTest, IsToldClearlyAndEndsWithStatus2) {
 INSTANTIATE_TEST_SUITE_P(
     All, UserctlUsageTest,
     ::testing::Values(
-        WrongUsage{"NoCommand", {}, "a command is missing; userctl has: get, list, create, health, resolve, config"},
+        WrongUsage{"NoCommand", {}, "a command is missing; userctl has: get, list, create"},
         WrongUsage{"UnknownCommand", {"gte", "u-1"}, "there is no command \"gte\"; userctl has: get"},
         WrongUsage{"UnknownConfigCommand", {"config", "chek", "f"}, "there is no command \"chek\"; config has: check, explain"},
         WrongUsage{"UnknownFlag", {"--target", "127.0.0.1:1", "--verbos", "get", "u-1"}, "--verbos"},

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 namespace userclient::internal {
 namespace {
 
@@ -182,8 +181,7 @@ TEST_F(ResumePlanTest, EndsWhenTheCallerCancels) {
 
 class EndlessResumePlanTest : public ::testing::Test {
  protected:
-  static constexpr ResumeRules kRules = {
-      .endless = true, .max_failures = 2, .initial_backoff = 100ms, .max_backoff = 300ms};
+  static constexpr ResumeRules kRules = {.endless = true, .max_failures = 2, .initial_backoff = 100ms, .max_backoff = 300ms};
 
   NextStep End(const AttemptEnd& attempt, bool progressed = kWithoutMessages) {
     return plan_.Next(attempt, progressed, kNow, TimePoint::max(), kNoJitter);
@@ -213,9 +211,7 @@ TEST_F(EndlessResumePlanTest, DoesNotGiveUpWhatBringsMessages) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(End(Ended(StatusCode::kInternal), kWithMessages).retry);
 }
 
-TEST_F(EndlessResumePlanTest, StopsWhenTheServerSaysSo) {
-  EXPECT_EQ(End(PushedBack({.stop = true})).end, CallEnd::kPushedBack);
-}
+TEST_F(EndlessResumePlanTest, StopsWhenTheServerSaysSo) { EXPECT_EQ(End(PushedBack({.stop = true})).end, CallEnd::kPushedBack); }
 
 TEST_F(EndlessResumePlanTest, EndsWhenTheCallerCancelsOrHisTimeIsOver) {
   EXPECT_EQ(End(Ended(StatusCode::kCancelled, Ending::kCallerCancelled)).end, CallEnd::kCancelled);

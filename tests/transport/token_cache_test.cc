@@ -269,6 +269,15 @@ TEST(TokenCacheErrorsTest, WhatASourceThrowsIsAnError) {
               IsError(StatusCode::kInternal, HasSubstr("threw something")));
 }
 
+TEST(TokenCacheErrorsTest, ATokenThatHasExpiredBeforeItCanBeUsedIsAnError) {
+  const auto cache = std::make_shared<TokenCache>(TokenCache::Options{
+      .source = [] { return BearerToken{.text = "brief", .expires_in = 1ns}; }, .name = "credentials.token_source"});
+
+  const absl::StatusOr<std::string> token = cache->Get();
+
+  EXPECT_THAT(token.status(), IsError(StatusCode::kUnavailable, HasSubstr("expired before it could be used")));
+}
+
 TEST(TokenCacheErrorsTest, ASourceThatHangsHoldsNoCallForLong) {
   absl::Notification let_go;
   auto cache = std::make_shared<TokenCache>(TokenCache::Options{.source = [&let_go]() -> absl::StatusOr<BearerToken> {

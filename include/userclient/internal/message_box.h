@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,7 +23,7 @@ template <class Message>
 class MessageBox {
  public:
   /// Enough to keep a reader busy while the next ones are on their way.
-  static constexpr std::size_t kRoom = 16;
+  static constexpr std::size_t kRoom = 32;
 
   MessageBox() = default;
   MessageBox(const MessageBox&) = delete;
@@ -40,7 +42,7 @@ class MessageBox {
           misuse_ = std::move(status);
           return std::nullopt;
         }
-        changed_.wait(lock, [this] { return !messages_.empty() || end_; });
+        Wait(lock);
       }
       message = Pop(wants_more);
     }
@@ -94,28 +96,38 @@ class MessageBox {
     if (!end_) handle_ = std::move(handle);
   }
 
+  /// Is called with every message, in the moment when it is taken. Before any is.
+  void OnTaken(std::function<void(const Message&)> on_taken) {
+    const std::lock_guard lock(mutex_);
+    on_taken_ = std::move(on_taken);
+  }
+
   bool HasRoom() {
     const std::lock_guard lock(mutex_);
     paused_ = messages_.size() >= kRoom;
     return !paused_;
   }
 
-  /// `advance` is called with the message, together with its delivery: nobody sees the one without the other. False: it is not
-  /// for the application.
+  /// `advance(message, all_taken)` is called together with the delivery of the message: nobody sees the one without the other.
+  /// False: it is not for the application.
   template <class Advance>
   void Put(Message message, Advance advance) {
     std::shared_ptr<PendingState<std::optional<Message>>> next;
+    bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      const bool wanted = advance(message);
+      const bool wanted = advance(message, /*all_taken=*/messages_.empty());
       if (!wanted || next_ == nullptr) {
         if (wanted) messages_.push_back(std::move(message));
-        changed_.notify_all();
-        return;
+        wake = watchers_ > 0 || (wanted && messages_.size() == wake_at_);
+      } else {
+        if (on_taken_) on_taken_(message);
+        next = std::move(next_);
       }
-      next = std::move(next_);
     }
-    next->Set(std::optional<Message>(std::move(message)));
+    // Not under the lock, which whoever is woken wants.
+    if (wake) changed_.notify_all();
+    if (next != nullptr) next->Set(std::optional<Message>(std::move(message)));
   }
 
   void End(absl::Status status) {
@@ -124,12 +136,15 @@ class MessageBox {
     {
       const std::lock_guard lock(mutex_);
       // Who cancels wants no more of it.
-      if (status.code() == absl::StatusCode::kCancelled) messages_.clear();
+      if (status.code() == absl::StatusCode::kCancelled) {
+        dropped_ = !messages_.empty();
+        messages_.clear();
+      }
       end_ = std::move(status);
       next = std::move(next_);
       handle = std::move(handle_);
-      changed_.notify_all();
     }
+    changed_.notify_all();
     if (next != nullptr) Give(*next, std::nullopt);
   }
 
@@ -137,23 +152,52 @@ class MessageBox {
   template <class Look>
   auto Locked(Look look) const {
     const std::lock_guard lock(mutex_);
-    return look(/*all_taken=*/messages_.empty());
+    return look(/*all_taken=*/messages_.empty() && !dropped_);
   }
 
   /// Blocks until `done`, the end of the stream, or the time has come. True: done.
   template <class Done>
   bool WaitUntil(std::chrono::steady_clock::time_point time, Done done) {
     std::unique_lock lock(mutex_);
-    if (CheckMayBlock().ok()) changed_.wait_until(lock, time, [&] { return end_ || done(); });
+    if (!CheckMayBlock().ok()) return done();
+    ++watchers_;
+    changed_.wait_until(lock, time, [&] { return end_ || done(); });
+    --watchers_;
     return done();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Faster than this, messages are taken several at a time: to wake a thread takes as long.
+  static constexpr std::chrono::microseconds kThick{25};
+  static constexpr std::chrono::microseconds kGather{50};
+
+  /// Blocks until there is a message, or the end. The mutex is held.
+  ///
+  /// As network drivers do: when messages come thick and fast, whoever takes them would be woken for each, which costs more than
+  /// the message itself; so he lets some gather for a moment. One that comes alone is never kept waiting.
+  void Wait(std::unique_lock<std::mutex>& lock) {
+    const Clock::time_point now = Clock::now();
+    const bool thick = taken_ > 1 && now - ran_empty_ < taken_ * kThick;
+    taken_ = 0;
+    ran_empty_ = now;
+    if (thick) {
+      wake_at_ = kRoom / 2;
+      changed_.wait_for(lock, kGather, [this] { return messages_.size() >= kRoom / 2 || end_; });
+    }
+    wake_at_ = 1;
+    changed_.wait(lock, [this] { return !messages_.empty() || end_; });
+    wake_at_ = 0;
+  }
+
   /// The mutex is held.
   std::optional<Message> Pop(std::shared_ptr<StreamHandle>& wants_more) {
     if (messages_.empty()) return std::nullopt;
     std::optional<Message> message(std::move(messages_.front()));
     messages_.pop_front();
+    ++taken_;
+    if (on_taken_) on_taken_(*message);
     if (paused_ && messages_.size() <= kRoom / 2) {
       paused_ = false;
       wants_more = handle_;
@@ -177,11 +221,20 @@ class MessageBox {
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::deque<Message> messages_;
+  bool dropped_ = false;
   bool paused_ = false;
+  std::function<void(const Message&)> on_taken_;
   std::shared_ptr<PendingState<std::optional<Message>>> next_;
   std::shared_ptr<StreamHandle> handle_;
   std::optional<absl::Status> end_;
   absl::Status misuse_;
+  /// Whoever waits for a message is woken when there are so many; 0: nobody waits.
+  std::size_t wake_at_ = 0;
+  /// How many wait for something else.
+  int watchers_ = 0;
+  /// When there was no message left, and how many have been taken since.
+  Clock::time_point ran_empty_{};
+  int taken_ = 0;
 };
 
 }  // namespace userclient::internal

@@ -27,13 +27,17 @@ class ReadStream final : public TypedStream {
   /// `path` is the core's, and lives as long as the stream does. Without `advance` every message is the application's, and the
   /// request is always the same.
   ReadStream(const std::string& path, Request request, Advance<Request, Response> advance)
-      : path_(path), request_(std::move(request)), advance_(advance), box_(std::make_shared<MessageBox<Response>>()) {}
+      : path_(path),
+        request_(std::move(request)),
+        taken_(request_),
+        advance_(advance),
+        box_(std::make_shared<MessageBox<Response>>()) {}
 
   const std::shared_ptr<MessageBox<Response>>& box() const { return box_; }
 
   void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) override {
     // It deletes itself.
-    attempt_ = new Attempt(box_->Locked([this](bool) { return request_; }), events);
+    attempt_ = new Attempt(box_->Locked([this](bool /*all_taken*/) { return request_; }), events);
     grpc::TemplatedGenericStub<Request, ReceivedPart<Response>> stub(channel.channel);
     stub.PrepareBidiStreamingCall(&context, path_, grpc::StubOptions(), attempt_);
     attempt_->Begin();
@@ -46,21 +50,30 @@ class ReadStream final : public TypedStream {
     ReceivedPart<Response>& part = attempt_->part;
     if (!part.sound) return std::nullopt;
     StreamProgress progress = StreamProgress::kMessage;
-    box_->Put(std::move(part.message), [&](const Response& message) {
+    box_->Put(std::move(part.message), [&](const Response& message, bool all_taken) {
       started_ = true;
       if (advance_ != nullptr) progress = advance_(request_, message);
-      return progress != StreamProgress::kPosition;
+      if (progress != StreamProgress::kPosition) return true;
+      if (all_taken) taken_ = request_;
+      return false;
     });
     return progress;
   }
 
   bool HasRoom() override { return box_->HasRoom(); }
-  bool Expects() const override { return true; }
+  std::optional<std::chrono::steady_clock::time_point> ExpectsSince() const override {
+    return std::chrono::steady_clock::time_point::min();
+  }
   void Complete(absl::Status status) override { box_->End(std::move(status)); }
 
-  /// What would be asked for now, if all messages so far have been taken; else nullopt.
-  std::optional<Request> Position() const {
-    return box_->Locked([this](bool all_taken) { return all_taken ? std::optional<Request>(request_) : std::nullopt; });
+  /// Before any message is taken: makes Position known. From then on this must live for as long as messages are taken.
+  void TrackPosition() {
+    box_->OnTaken([this](const Response& message) { advance_(taken_, message); });
+  }
+
+  /// What would ask for all that has not been taken.
+  Request Position() const {
+    return box_->Locked([this](bool all_taken) { return all_taken ? request_ : taken_; });
   }
 
   /// Blocks until the first message has come, whether it is for the application or not. False: it has not, in this time.
@@ -103,6 +116,8 @@ class ReadStream final : public TypedStream {
   const std::string& path_;
   // Changed together with the messages in the box, under its lock.
   Request request_;
+  /// Of the messages that have been taken, if that is tracked.
+  Request taken_;
   bool started_ = false;
   const Advance<Request, Response> advance_;
   const std::shared_ptr<MessageBox<Response>> box_;

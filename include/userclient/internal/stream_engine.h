@@ -31,6 +31,16 @@ namespace userclient::internal {
 
 class ClientCore;
 
+/// What the end of an attempt means to the typed end of a stream.
+enum class StreamTurn {
+  /// What its status says goes: the stream is resumed, or fails.
+  kByTheRules,
+  /// What ended it has been dealt with: another attempt, at once.
+  kAgain,
+  /// There is nothing left to do: the stream has ended well.
+  kComplete,
+};
+
 /// What the attempts of a stream report, one after the other, on any thread.
 class StreamEvents {
  public:
@@ -57,8 +67,12 @@ class TypedStream {
   virtual std::optional<StreamProgress> Take() = 0;
   /// Whether another message may be read. If not, the application makes room, and then calls StreamHandle::WantMore.
   virtual bool HasRoom() = 0;
-  /// Whether the peer has something to say, so that its silence may be held against it.
-  virtual bool Expects() const = 0;
+  /// Since when the peer has had something to say, so that its silence from then on, or since its last message, may be held
+  /// against it; nullopt: it has nothing to say.
+  virtual std::optional<std::chrono::steady_clock::time_point> ExpectsSince() const = 0;
+  /// An attempt has ended, and may be given another status than the one that it seems to have. Not called once the stream has
+  /// ended.
+  virtual StreamTurn AttemptEnded(absl::Status& /*status*/) { return StreamTurn::kByTheRules; }
   /// The stream has ended. Once. Messages that were taken before are still the application's.
   virtual void Complete(absl::Status status) = 0;
 };
@@ -67,6 +81,8 @@ class TypedStream {
 class StreamHandle {
  public:
   virtual ~StreamHandle() = default;
+  /// Once.
+  virtual void Begin() = 0;
   /// Ends it with CANCELLED. Never blocks.
   virtual void Cancel() = 0;
   /// There is room for messages again.
@@ -81,12 +97,19 @@ struct StreamKind {
   bool resumable = false;
   /// It lives until it is cancelled. Its method's timeout is that of one attempt, after which it is resumed.
   bool endless = false;
+  /// Somebody waits for each of its messages. So, though endless, it does not wait for a server for ever: it is refused while the
+  /// breaker is open, and fails when one attempt after the other has brought nothing.
+  bool gives_up = false;
   /// An attempt that brings no message for this long, while the peer should, is given up and resumed. Absent: it may be silent
   /// until the deadline.
   std::optional<std::chrono::nanoseconds> idle_timeout{};
 };
 
-/// Starts a stream. `typed` lives at least until it is complete and its attempts have ended.
+/// A stream that is yet to begin. `typed` lives at least until it is complete and its attempts have ended.
+std::shared_ptr<StreamHandle> PrepareStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,
+                                            std::shared_ptr<TypedStream> typed);
+
+/// One that has begun.
 std::shared_ptr<StreamHandle> StartStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,
                                           std::shared_ptr<TypedStream> typed);
 
