@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -113,6 +114,23 @@ TEST_P(CircuitBreakerCallTest, AnOpenCircuitEndsTheRetriesWithWhatTheServerSaid)
   EXPECT_EQ(RejectionOf(status), std::nullopt) << "something was sent";
   EXPECT_EQ(ReportOf(status)->end, CallEnd::kCircuitOpen);
   EXPECT_EQ(server_->attempts("GetUser"), 2);
+}
+
+TEST_P(CircuitBreakerCallTest, TheListenerMayShutTheClientDown) {
+  server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
+  absl::StatusOr<UserClient> client =
+      UserClient::Create({.target = server_->address(),
+                          .credentials = Credentials::Insecure(),
+                          .service_config_json = BreakerConfig(kOpensAtOnce),
+                          .on_circuit_change = [this](auto&&...) { EXPECT_FALSE(client_->Shutdown(10s)); }});
+  ASSERT_TRUE(client.ok()) << client.status();
+  client_.emplace(*std::move(client));
+  EXPECT_FALSE(GetUser().ok());
+
+  const auto second = std::async(std::launch::async, [this] { return GetUser(); });
+
+  EXPECT_EQ(second.wait_for(30s), std::future_status::ready);
+  EXPECT_EQ(RejectionOf(GetUser()), Rejection::kShutdown);
 }
 
 TEST_P(CircuitBreakerCallTest, AnImpatientCallerDoesNotOpenIt) {

@@ -113,7 +113,7 @@ TEST_F(ConnectionTroubleTest, ACallThatFindsAServerIsLeftAlone) {
   EXPECT_EQ(client.GetUser(AskFor("nobody")).status().code(), StatusCode::kNotFound);
 }
 
-// The look that is under way keeps what it needs.
+// It breaks off the look that is under way.
 TEST_F(ConnectionTroubleTest, TheClientMayGoMeanwhile) {
   for (int i = 0; i < 20; ++i) EXPECT_FALSE(ConnectTo("127.0.0.1:1", NoRetryConfig()).GetUser(AskFor("u-1")).ok());
 }

@@ -197,5 +197,21 @@ TEST_F(HedgingTest, ACompartmentWithRoomHedges) {
   EXPECT_EQ(server_->attempts("GetUser"), 2);
 }
 
+TEST_F(HedgingTest, TheDelayMayFollowTheLatenciesOfLate) {
+  const UserClient client =
+      ConnectTo(server_->address(), HedgingConfig({.delay = "20s"}, R"(, "userclient": {"methods": [{"name": [{"service":
+      "user.v1.UserService", "method": "GetUser"}], "hedgingDelayPercentile": 0.9}]})"));
+  // The percentile is worked out once a second, from fifty calls or more.
+  const auto enough = std::chrono::steady_clock::now() + 1200ms;
+  for (int i = 0; i < 60 || std::chrono::steady_clock::now() < enough; ++i) ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
+  server_->Script("GetUser", {Hang(), Ok()});
+
+  const auto user = client.GetUser(AskFor("u-1"), {.report = &report_});
+
+  ASSERT_TRUE(user.ok()) << user.status();
+  ASSERT_EQ(report_.attempts.size(), 2u);
+  EXPECT_LT(report_.attempts[1].started, 10s) << "not after the 20 s that are only its upper bound";
+}
+
 }  // namespace
 }  // namespace userclient::testing
