@@ -77,7 +77,7 @@ struct CircuitTransition {
 };
 
 /// Told of every change of a breaker's state: which compartment, and what happened. Called on the thread whose call brought it
-/// about, with no lock held; must neither block nor throw.
+/// about, with no lock held; must neither block nor throw. Blocking calls of the client are refused in it.
 using CircuitListener = std::function<void(std::string_view compartment, const CircuitTransition& transition)>;
 
 }  // namespace userclient

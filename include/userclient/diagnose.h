@@ -11,6 +11,7 @@
 /// For tools and start-up checks: it makes connections of its own, sends no call, and needs no client.
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -69,8 +70,9 @@ struct Diagnosis {
 
 /// Tries the addresses of a target one after the other, and tells of the first whose server cannot be used, or else of the first
 /// at which there is none. *Blocks*, at most for `timeout` (more than 0). *Errors:* INVALID_ARGUMENT for a target that cannot be;
-/// UNIMPLEMENTED for one whose addresses only gRPC can find (`xds:`).
+/// UNIMPLEMENTED for one whose addresses only gRPC can find (`xds:`); CANCELLED soon after a stop was requested.
 absl::StatusOr<Diagnosis> DiagnoseConnection(std::string_view target, const Credentials& credentials,
-                                             std::chrono::nanoseconds timeout = std::chrono::seconds(5));
+                                             std::chrono::nanoseconds timeout = std::chrono::seconds(5),
+                                             const std::stop_token& stop = {});
 
 }  // namespace userclient

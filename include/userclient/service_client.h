@@ -46,6 +46,7 @@
 #include "userclient/internal/client_stream_call.h"
 #include "userclient/internal/read_stream.h"
 #include "userclient/internal/received.h"
+#include "userclient/internal/stream_queue.h"
 #include "userclient/internal/request_size.h"
 #include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
@@ -236,8 +237,8 @@ class ServiceClient {
                                                                 Request request, CallOptions options) const {
     absl::Status unusable = CheckStream(options);
     unusable.Update(internal::CheckSize(request));
-    auto stream = std::make_shared<internal::ReadStream<Request, Response>>(internal::MethodPath(*core_, method.index),
-                                                                            std::move(request), method.rules.advance);
+    auto stream = std::make_shared<internal::ReadStream<Request, Response>>(
+        streams_, internal::MethodPath(*core_, method.index), std::move(request), method.rules.advance);
     if (!unusable.ok()) {
       stream->Complete(std::move(unusable));
       return stream;
@@ -352,6 +353,7 @@ class ServiceClient {
   }
 
   std::shared_ptr<internal::ClientCore> core_;
+  std::shared_ptr<internal::StreamQueue> streams_ = std::make_shared<internal::StreamQueue>();
 };
 
 }  // namespace userclient

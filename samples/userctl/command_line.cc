@@ -59,6 +59,7 @@ void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen)
   AddImportCommand(app, chosen);
   AddWatchCommand(app, chosen);
   AddActivityCommand(app, chosen);
+  AddLookupCommand(app, chosen);
   AddHealthCommand(app, chosen);
   AddResolveCommand(app, chosen);
   AddConfigCommands(app, chosen);

@@ -18,6 +18,7 @@ void AddCreateCommand(CLI::App& app, Command& chosen);
 void AddImportCommand(CLI::App& app, Command& chosen);
 void AddWatchCommand(CLI::App& app, Command& chosen);
 void AddActivityCommand(CLI::App& app, Command& chosen);
+void AddLookupCommand(CLI::App& app, Command& chosen);
 void AddHealthCommand(CLI::App& app, Command& chosen);
 void AddResolveCommand(CLI::App& app, Command& chosen);
 void AddConfigCommands(CLI::App& app, Command& chosen);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "call/attempt_rules.h"
+#include "call/callback_thread.h"
 
 namespace userclient::internal {
 namespace {
@@ -86,7 +87,10 @@ void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgem
 }
 
 void Compartment::Announce(const std::optional<CircuitTransition>& transition) noexcept {
-  if (transition && on_circuit_change_) on_circuit_change_(name(), *transition);
+  if (!transition || !on_circuit_change_) return;
+  // Whoever shuts the client down in here must not wait for the very call that brought this about.
+  const CallbackScope scope;
+  on_circuit_change_(name(), *transition);
 }
 
 }  // namespace userclient::internal

@@ -1,7 +1,6 @@
 #include "call/connection_trouble.h"
 
 #include <system_error>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "call/attempt_rules.h"
@@ -28,7 +27,9 @@ absl::Status ConnectionTrouble::Explain(const absl::Status& status, TimePoint no
   if (!fresh && !looking_) {
     looking_ = true;
     try {
-      std::thread([self = shared_from_this()] { self->Look(); }).detach();
+      // The one before has nothing more to do.
+      if (thread_.joinable()) thread_.join();
+      thread_ = std::thread([this] { Look(); });
     } catch (const std::system_error&) {
       // No thread is to be had; the next call tries again.
       looking_ = false;
@@ -38,8 +39,18 @@ absl::Status ConnectionTrouble::Explain(const absl::Status& status, TimePoint no
   return known ? WithReason(status, reason_) : status;
 }
 
+ConnectionTrouble::~ConnectionTrouble() {
+  stop_.request_stop();
+  std::thread last;
+  {
+    absl::MutexLock lock(&mutex_);
+    last = std::move(thread_);
+  }
+  if (last.joinable()) last.join();
+}
+
 void ConnectionTrouble::Look() {
-  const absl::StatusOr<Diagnosis> diagnosis = DiagnoseConnection(target_, credentials_, kLongestLook);
+  const absl::StatusOr<Diagnosis> diagnosis = DiagnoseConnection(target_, credentials_, kLongestLook, stop_.get_token());
   std::string reason;
   if (diagnosis.ok() && diagnosis->trouble != ConnectTrouble::kNone) {
     reason = absl::StrCat(diagnosis->problem, diagnosis->advice.empty() ? "" : ": ", diagnosis->advice);

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <memory>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -15,13 +16,15 @@ namespace userclient::internal {
 /// and so do a missing certificate of our own and a server that speaks no TLS. So while calls find no connection, somebody looks
 /// (userclient/diagnose.h), at most every 10 s, on a thread of its own for as long as that takes; calls do not wait for it.
 ///
-/// *Thread-safe.* Held by a shared_ptr, also by a look that is under way.
-class ConnectionTrouble : public std::enable_shared_from_this<ConnectionTrouble> {
+/// *Thread-safe.*
+class ConnectionTrouble {
  public:
   static constexpr Duration kLookEvery = std::chrono::seconds(10);
 
   ConnectionTrouble(std::string target, Credentials credentials)
       : target_(std::move(target)), credentials_(std::move(credentials)) {}
+  /// Breaks off a look that is under way, and waits for it: it must not outlast a program that ends with its client.
+  ~ConnectionTrouble();
   ConnectionTrouble(const ConnectionTrouble&) = delete;
   ConnectionTrouble& operator=(const ConnectionTrouble&) = delete;
 
@@ -33,8 +36,11 @@ class ConnectionTrouble : public std::enable_shared_from_this<ConnectionTrouble>
 
   const std::string target_;
   const Credentials credentials_;
+  std::stop_source stop_;
   absl::Mutex mutex_;
   bool looking_ ABSL_GUARDED_BY(mutex_) = false;
+  /// Of the last look.
+  std::thread thread_ ABSL_GUARDED_BY(mutex_);
   TimePoint looked_at_ ABSL_GUARDED_BY(mutex_){};
   /// Empty: not known, or none.
   std::string reason_ ABSL_GUARDED_BY(mutex_);

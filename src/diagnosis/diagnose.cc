@@ -67,11 +67,12 @@ std::string NamesIn(const X509& certificate) {
 class Examination {
  public:
   /// For one address; the credentials and the files outlive it.
-  Examination(const Credentials& credentials, const CredentialFiles& files, std::string host, TimePoint deadline)
-      : credentials_(credentials), files_(files), host_(std::move(host)), deadline_(deadline) {}
+  Examination(const Credentials& credentials, const CredentialFiles& files, std::string host, TimePoint deadline,
+              std::stop_token stop)
+      : credentials_(credentials), files_(files), host_(std::move(host)), deadline_(deadline), stop_(std::move(stop)) {}
 
   absl::StatusOr<Diagnosis> Examine(const ProbeAddress& address) const {
-    ProbeConnection connection(address, deadline_);
+    ProbeConnection connection(address, deadline_, stop_);
     if (connection.error() != 0) return NoConnection(address, connection.error());
     if (credentials_.kind() == Credentials::Kind::kInsecure) return ExaminePlain(connection, address);
     absl::StatusOr<TlsFindings> findings = ProbeTls(connection, files_, host_);
@@ -124,7 +125,7 @@ class Examination {
         break;
     }
     // A server that wants TLS may close the connection without a word.
-    ProbeConnection another(address, deadline_);
+    ProbeConnection another(address, deadline_, stop_);
     const absl::StatusOr<TlsFindings> findings = ProbeTls(another, {}, host_);
     if (!findings.ok()) return findings.status();
     const bool tls = findings->server_certificate != nullptr || findings->handshake == TlsFindings::Handshake::kRefused;
@@ -163,7 +164,7 @@ class Examination {
   Diagnosis NoHandshake(const TlsFindings& findings, const ProbeAddress& address) const {
     if (findings.handshake == TlsFindings::Handshake::kSilence) return Silent(address);
     if (findings.handshake == TlsFindings::Handshake::kRefused) return NoCommonTls(findings, address);
-    ProbeConnection another(address, deadline_);
+    ProbeConnection another(address, deadline_, stop_);
     if (another.error() != 0) return NoConnection(address, another.error());
     if (GreetPlain(another) == Greeting::kHttp2) {
       return Found(ConnectTrouble::kServerSpeaksNoTls, address,
@@ -211,6 +212,7 @@ class Examination {
   const CredentialFiles& files_;
   const std::string host_;
   const TimePoint deadline_;
+  const std::stop_token stop_;
 };
 
 }  // namespace
@@ -255,7 +257,7 @@ std::string_view ConnectTroubleName(ConnectTrouble trouble) {
 }
 
 absl::StatusOr<Diagnosis> DiagnoseConnection(std::string_view target, const Credentials& credentials,
-                                             std::chrono::nanoseconds timeout) {
+                                             std::chrono::nanoseconds timeout, const std::stop_token& stop) {
   if (timeout <= std::chrono::nanoseconds::zero()) return absl::InvalidArgumentError("timeout: must be more than 0");
   const internal::TimePoint now = std::chrono::steady_clock::now();
   const internal::TimePoint deadline = now + std::min<std::chrono::nanoseconds>(timeout, internal::TimePoint::max() - now);
@@ -264,8 +266,9 @@ absl::StatusOr<Diagnosis> DiagnoseConnection(std::string_view target, const Cred
   if (!files.ok()) return internal::FromStatus(ConnectTrouble::kOwnCredentials, files.status());
   const absl::Status sound = internal::CheckCredentialFiles(*files, std::chrono::system_clock::now());
   if (!sound.ok()) return internal::FromStatus(ConnectTrouble::kOwnCredentials, sound);
-  absl::StatusOr<internal::ProbeTarget> found = internal::FindAddresses(target, deadline);
+  absl::StatusOr<internal::ProbeTarget> found = internal::FindAddresses(target, deadline, stop);
   if (absl::IsInvalidArgument(found.status()) || absl::IsUnimplemented(found.status())) return found.status();
+  if (stop.stop_requested()) return absl::CancelledError("the diagnosis was cancelled");
   if (!found.ok()) return internal::FromLookup(found.status());
 
   const std::string host = credentials.options().server_name.value_or(found->host);
@@ -275,7 +278,8 @@ absl::StatusOr<Diagnosis> DiagnoseConnection(std::string_view target, const Cred
     const internal::TimePoint start = std::chrono::steady_clock::now();
     const auto share = (deadline - start) / static_cast<int64_t>(found->addresses.size() - i);
     absl::StatusOr<Diagnosis> diagnosis =
-        internal::Examination(credentials, *files, host, start + share).Examine(found->addresses[i]);
+        internal::Examination(credentials, *files, host, start + share, stop).Examine(found->addresses[i]);
+    if (stop.stop_requested()) return absl::CancelledError("the diagnosis was cancelled");
     if (!diagnosis.ok() || internal::SomebodyIsThere(diagnosis->trouble)) return diagnosis;
     if (first.trouble == ConnectTrouble::kNone) first = *std::move(diagnosis);
   }

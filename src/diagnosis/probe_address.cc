@@ -84,7 +84,8 @@ absl::StatusOr<ProbeTarget> ListedTarget(std::string_view target, std::string_vi
 
 }  // namespace
 
-absl::StatusOr<ProbeTarget> FindAddresses(std::string_view target, std::chrono::steady_clock::time_point deadline) {
+absl::StatusOr<ProbeTarget> FindAddresses(std::string_view target, std::chrono::steady_clock::time_point deadline,
+                                          const std::stop_token& stop) {
   if (absl::Status status = CheckTarget(target); !status.ok()) return status;
   const size_t colon = target.find(':');
   const std::string_view scheme = target.substr(0, colon);
@@ -98,7 +99,7 @@ absl::StatusOr<ProbeTarget> FindAddresses(std::string_view target, std::chrono::
     return ListedTarget(target, rest);
   }
   if (const std::optional<DnsName> name = DnsNameOf(target)) {
-    const DnsAnswer answer = LookUp(*name, {.timeout = deadline - std::chrono::steady_clock::now()});
+    const DnsAnswer answer = LookUp(*name, {.timeout = deadline - std::chrono::steady_clock::now()}, stop);
     if (absl::Status status = answer.status(); !status.ok()) return status;
     ProbeTarget found = {.host = name->host};
     for (const auto* family : {&answer.ipv6, &answer.ipv4}) {

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,9 @@ struct ProbeTarget {
   std::string host{};
 };
 
-/// Finds the addresses of a target, as gRPC does. *Blocks* for a lookup, until the deadline. *Errors:* INVALID_ARGUMENT and
-/// UNIMPLEMENTED as DiagnoseConnection; otherwise those of a DnsAnswer.
-absl::StatusOr<ProbeTarget> FindAddresses(std::string_view target, std::chrono::steady_clock::time_point deadline);
+/// Finds the addresses of a target, as gRPC does. *Blocks* for a lookup, until the deadline or a stop. *Errors:* INVALID_ARGUMENT
+/// and UNIMPLEMENTED as DiagnoseConnection; otherwise those of a DnsAnswer.
+absl::StatusOr<ProbeTarget> FindAddresses(std::string_view target, std::chrono::steady_clock::time_point deadline,
+                                          const std::stop_token& stop);
 
 }  // namespace userclient::internal

@@ -7,10 +7,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace userclient::internal {
+namespace {
 
-ProbeConnection::ProbeConnection(const ProbeAddress& address, TimePoint deadline) : deadline_(deadline) {
+/// How long a stop may go unnoticed.
+constexpr std::chrono::milliseconds kStopLook(20);
+
+}  // namespace
+
+ProbeConnection::ProbeConnection(const ProbeAddress& address, TimePoint deadline, std::stop_token stop)
+    : deadline_(deadline), stop_(std::move(stop)) {
   descriptor_ = socket(address.socket_address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor_ < 0) {
     error_ = errno;
@@ -34,9 +42,9 @@ ProbeConnection::~ProbeConnection() {
 bool ProbeConnection::Await(short events) {  // NOLINT(google-runtime-int)
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
+    if (left.count() <= 0 || stop_.stop_requested()) return false;
     pollfd entry = {.fd = descriptor_, .events = events, .revents = 0};
-    const int ready = poll(&entry, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)));
+    const int ready = poll(&entry, 1, static_cast<int>(std::min(left, kStopLook).count()));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
   }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -9,13 +10,13 @@
 
 namespace userclient::internal {
 
-/// A connection of a diagnosis: one thread, one deadline for everything.
+/// A connection of a diagnosis: one thread, one deadline for everything. A stop that is requested is as good as the deadline.
 class ProbeConnection {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   /// Connects. *Blocks* until the deadline at most.
-  ProbeConnection(const ProbeAddress& address, TimePoint deadline);
+  ProbeConnection(const ProbeAddress& address, TimePoint deadline, std::stop_token stop);
   ~ProbeConnection();
   ProbeConnection(const ProbeConnection&) = delete;
   ProbeConnection& operator=(const ProbeConnection&) = delete;
@@ -35,6 +36,7 @@ class ProbeConnection {
   bool Await(short events);  // NOLINT(google-runtime-int): as poll has it
 
   const TimePoint deadline_;
+  const std::stop_token stop_;
   int descriptor_ = -1;
   int error_ = 0;
   bool timed_out_ = false;

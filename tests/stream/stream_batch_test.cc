@@ -35,7 +35,6 @@ namespace {
 
 using absl::StatusCode;
 using ::testing::ElementsAre;
-using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;

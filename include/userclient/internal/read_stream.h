@@ -1,9 +1,9 @@
 #pragma once
 
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/support/client_callback.h>
-#include <grpcpp/support/stub_options.h>
+#include <grpcpp/support/async_stream.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,6 +13,7 @@
 #include "userclient/internal/message_box.h"
 #include "userclient/internal/received_part.h"
 #include "userclient/internal/stream_engine.h"
+#include "userclient/internal/stream_queue.h"
 
 namespace userclient::internal {
 
@@ -26,8 +27,9 @@ class ReadStream final : public TypedStream {
  public:
   /// `path` is the core's, and lives as long as the stream does. Without `advance` every message is the application's, and the
   /// request is always the same.
-  ReadStream(const std::string& path, Request request, Advance<Request, Response> advance)
-      : path_(path),
+  ReadStream(std::shared_ptr<StreamQueue> queue, const std::string& path, Request request, Advance<Request, Response> advance)
+      : queue_(std::move(queue)),
+        path_(path),
         request_(std::move(request)),
         taken_(request_),
         advance_(advance),
@@ -36,15 +38,16 @@ class ReadStream final : public TypedStream {
   const std::shared_ptr<MessageBox<Response>>& box() const { return box_; }
 
   void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) override {
-    // It deletes itself.
-    attempt_ = new Attempt(box_->Locked([this](bool /*all_taken*/) { return request_; }), events);
+    // The request goes along with the headers.
+    context.set_initial_metadata_corked(true);
     grpc::TemplatedGenericStub<Request, ReceivedPart<Response>> stub(channel.channel);
-    stub.PrepareBidiStreamingCall(&context, path_, grpc::StubOptions(), attempt_);
-    attempt_->Begin();
+    // It deletes itself.
+    attempt_ = new Attempt(queue_, box_->Locked([this](bool /*all_taken*/) { return request_; }), events);
+    attempt_->Begin(stub.PrepareCall(&context, path_, queue_->queue()));
   }
 
   void Read() override { attempt_->Read(); }
-  void StopReading() override { attempt_->RemoveHold(); }
+  void StopReading() override { attempt_->Finish(); }
 
   std::optional<StreamProgress> Take() override {
     ReceivedPart<Response>& part = attempt_->part;
@@ -82,37 +85,81 @@ class ReadStream final : public TypedStream {
   }
 
  private:
-  class Attempt final : public grpc::ClientBidiReactor<Request, ReceivedPart<Response>> {
+  class Attempt final {
    public:
-    Attempt(Request request, StreamEvents& events) : request_(std::move(request)), events_(events) {}
+    using Call = grpc::ClientAsyncReaderWriter<Request, ReceivedPart<Response>>;
 
-    void Begin() {
-      // Until StopReading: reads are asked for from other threads.
-      this->AddHold();
-      this->StartWriteLast(&request_, grpc::WriteOptions());
-      this->StartCall();
+    Attempt(std::shared_ptr<StreamQueue> queue, Request request, StreamEvents& events)
+        : queue_(std::move(queue)), request_(std::move(request)), events_(events) {}
+
+    void Begin(std::unique_ptr<Call> call) {
+      call_ = std::move(call);
+      // Corked, it only waits for the request, and has no end of its own.
+      call_->StartCall(nullptr);
+      out_ = 1;
+      call_->Write(request_, grpc::WriteOptions().set_last_message(), Tag(written_));
     }
 
     void Read() {
       part.sound = false;
-      this->StartRead(&part);
+      ++out_;
+      call_->Read(&part, Tag(read_));
     }
 
-    void OnReadDone(bool ok) override { events_.OnRead(ok); }
-    void OnDone(const grpc::Status& status) override {
-      StreamEvents& events = events_;
-      grpc::Status copy = status;
-      delete this;
-      events.OnEnded(std::move(copy));
+    void Finish() {
+      ++out_;
+      call_->Finish(&status_, Tag(ended_));
     }
 
     ReceivedPart<Response> part{};
 
    private:
+    class Step final : public StreamStep {
+     public:
+      using Then = void (Attempt::*)(bool ok);
+      Step(Attempt* attempt, Then then) : attempt_(attempt), then_(then) {}
+      void Done(bool ok) override { (attempt_->*then_)(ok); }
+
+     private:
+      Attempt* const attempt_;
+      const Then then_;
+    };
+
+    static void* Tag(StreamStep& step) { return &step; }
+
+    void OnWritten(bool /*ok*/) { Return(); }
+    void OnRead(bool ok) {
+      events_.OnRead(ok);
+      Return();
+    }
+    void OnEnded(bool /*ok*/) {
+      over_ = true;
+      Return();
+    }
+
+    /// One of the steps that are out is back.
+    void Return() {
+      if (--out_ > 0 || !over_) return;
+      StreamEvents& events = events_;
+      grpc::Status status = std::move(status_);
+      delete this;
+      events.OnEnded(std::move(status));
+    }
+
+    const std::shared_ptr<StreamQueue> queue_;
     const Request request_;
     StreamEvents& events_;
+    std::unique_ptr<Call> call_;
+    grpc::Status status_;
+    Step written_{this, &Attempt::OnWritten};
+    Step read_{this, &Attempt::OnRead};
+    Step ended_{this, &Attempt::OnEnded};
+    std::atomic<int> out_{0};
+    /// Of the queue's thread.
+    bool over_ = false;
   };
 
+  const std::shared_ptr<StreamQueue> queue_;
   const std::string& path_;
   // Changed together with the messages in the box, under its lock.
   Request request_;
