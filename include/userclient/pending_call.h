@@ -7,6 +7,8 @@
 ///   client->GetUserAsync(request).Then([](absl::StatusOr<GetUserResponse> user) { ... });             // be called back
 ///   absl::StatusOr<GetUserResponse> user = co_await client->GetUserAsync(request);                    // be resumed
 ///
+/// (With options in braces make the call first and await it then: g++ 12 destroys such a temporary twice inside a co_await.)
+///
 /// No thread waits for it meanwhile. Callbacks run, and coroutines are resumed, on gRPC's threads: they must not block there. A
 /// blocking call of this library made there is refused with FAILED_PRECONDITION instead of starving the threads that it waits
 /// for.
