@@ -67,11 +67,17 @@ Compartment::Compartment(const BulkheadConfig& config, const Compartment& before
   }
 }
 
+void Compartment::HandOverTo(std::shared_ptr<Compartment> heir) {
+  kept_heir_ = std::move(heir);
+  heir_.store(kept_heir_.get(), std::memory_order_release);
+}
+
 Compartment::Admission Compartment::Admit(TimePoint now) {
   if (breaker_ == nullptr) return {};
   CircuitBreaker::Admission admission = breaker_->Acquire(now);
   Announce(admission.transition);
   const bool admitted = static_cast<bool>(admission.permit);
+  if (Compartment* const heir = admitted ? nullptr : heir_.load(std::memory_order_acquire)) return heir->Admit(now);
   return {.admitted = admitted,
           .permit = std::move(admission.permit),
           .probe = admission.probe,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,8 +22,12 @@ class Compartment {
   Compartment(const BulkheadConfig& config, std::shared_ptr<ChannelPool> channels, CircuitListener on_circuit_change);
 
   /// Takes the place of another one with a new config. Shares its channels, and goes on with what its breaker and its limits
-  /// know; the breaker of `before` decides nothing any more, but answers its calls as it last stood.
+  /// know; the breaker of `before` decides nothing any more, but answers its calls as it last stood. See HandOverTo.
   Compartment(const BulkheadConfig& config, const Compartment& before, TimePoint now);
+
+  /// Whoever the breaker of this one, which has retired, would refuse for ever is admitted or refused by `heir`, the one that
+  /// took its place: a stream that lives for long may have begun here. Once.
+  void HandOverTo(std::shared_ptr<Compartment> heir);
 
   const std::string& name() const { return config_.name; }
   const BulkheadConfig& config() const { return config_; }
@@ -67,6 +72,9 @@ class Compartment {
   std::shared_ptr<ConcurrencyLimiter> limiter_;
   std::shared_ptr<AdaptiveLimit> adaptive_limit_;
   std::shared_ptr<CircuitBreaker> breaker_;
+  /// Set once, before heir_ says so.
+  std::shared_ptr<Compartment> kept_heir_;
+  std::atomic<Compartment*> heir_{nullptr};
 };
 
 }  // namespace userclient::internal

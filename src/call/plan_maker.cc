@@ -142,7 +142,9 @@ std::shared_ptr<Compartment> PlanMaker::CompartmentFor(const ServiceConfig& conf
   const ChannelSpec wanted = SpecFor(config, bulkhead, present.first_pool_number);
   if (present != wanted) old->channels().Renew(wanted);
   if (old->config() == limits) return old;
-  return std::make_shared<Compartment>(limits, *old, Now());
+  auto heir = std::make_shared<Compartment>(limits, *old, Now());
+  old->HandOverTo(heir);
+  return heir;
 }
 
 // ---- Methods

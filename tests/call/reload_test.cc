@@ -147,6 +147,27 @@ TEST_F(ReloadTest, AnOpenCircuitStaysOpenWhenItsNumbersChange) {
   EXPECT_EQ(server_->attempts("GetUser"), 2);
 }
 
+TEST_F(ReloadTest, ACallThatBeganBeforeIsNotRefusedForWhatTheOldBreakerKnew) {
+  server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
+  const auto config = [](int minimum_calls) {
+    return absl::StrCat(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "30s", )",
+                        RetryPolicyJson({.max_attempts = 2, .initial_backoff = "3s", .max_backoff = "3s"}),
+                        R"(}], "userclient": {"bulkheads": [{"name": "reads",
+        "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], )",
+                        BreakerJson(minimum_calls), "}]}}");
+  };
+  Connect(config(1));
+  auto pending = client_->GetUserAsync(AskFor("u-1"));
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 1));
+  ASSERT_TRUE(Eventually([&] { return RejectionOf(GetUser({.timeout = 10ms})) == Rejection::kCircuitOpen; }));
+  server_->ScriptRepeatedly("GetUser", {Ok()});
+
+  ASSERT_EQ(SetConfig(config(5)), absl::OkStatus());
+  ASSERT_EQ(client_->OverrideCircuit("reads", CircuitOverride::kClosed), absl::OkStatus());
+
+  EXPECT_TRUE(std::move(pending).Get().ok());
+}
+
 TEST_F(ReloadTest, FailuresBeforeCountAfter) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
   Connect(ReadsConfig(BreakerJson(100)));

@@ -2,8 +2,10 @@
 #include "userclient/diagnose.h"
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <ostream>
+#include <stop_token>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -194,6 +196,18 @@ TEST_F(DiagnoseTest, ItSaysNothing) {
   EXPECT_THAT(DiagnoseConnection(silent.address(), Credentials::Insecure(), 100ms),
               Finds(ConnectTrouble::kSilent, "and then says nothing"));
   EXPECT_THAT(DiagnoseConnection(silent.address(), Tls(), 100ms), Finds(ConnectTrouble::kSilent, "and then says nothing"));
+}
+
+TEST_F(DiagnoseTest, AStopBreaksItOff) {
+  RawTcpServer silent("");
+  std::stop_source stop;
+  auto diagnosis = std::async(
+      std::launch::async, [&] { return DiagnoseConnection(silent.address(), Credentials::Insecure(), 1h, stop.get_token()); });
+
+  stop.request_stop();
+
+  ASSERT_EQ(diagnosis.wait_for(30s), std::future_status::ready);
+  EXPECT_THAT(diagnosis.get(), IsError(StatusCode::kCancelled, HasSubstr("cancelled")));
 }
 
 TEST_F(DiagnoseTest, ImpossibleQuestions) {
