@@ -5,7 +5,8 @@
 namespace userclient {
 
 StreamProgress AdvanceWatch(user::v1::WatchUsersRequest& request, const user::v1::WatchUsersResponse& message) {
-  request.set_resume_token(message.resume_token());
+  // One without a token says nothing of where to go on.
+  if (!message.resume_token().empty()) request.set_resume_token(message.resume_token());
   // Without a user it only says how far the watch has come.
   return message.has_user() ? StreamProgress::kMessage : StreamProgress::kPosition;
 }

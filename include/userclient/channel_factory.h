@@ -17,7 +17,7 @@ namespace userclient {
 ///
 /// Called with what the client would have used, to pass on or to change: the load balancing policy, the reconnect backoff, the
 /// numbers that keep the connections of compartments apart. Called when the client is created, and from any thread whenever it
-/// needs another channel; must neither block nor throw, nor return null.
+/// needs another channel; must neither block nor throw, nor return null, nor call the client, some of whose locks are held.
 using ChannelFactory = std::function<std::shared_ptr<grpc::Channel>(const grpc::ChannelArguments& arguments)>;
 
 }  // namespace userclient

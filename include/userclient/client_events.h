@@ -16,8 +16,7 @@ struct ClientEvent {
     /// The service config was replaced: calls that begin from now on go by version `config_version`.
     kConfigReloaded = 1,
     /// The file of the service config has changed and cannot be used; `status` says why. Everything stays as it was. Told once
-    /// for
-    /// each content.
+    /// for each content.
     kConfigRefused = 2,
     /// The files of the credentials have changed; channels with the new ones are being made.
     kCredentialsReloaded = 3,
@@ -26,13 +25,12 @@ struct ClientEvent {
     /// The name of the target has other addresses now: `endpoints`. Channels that know them are being made.
     kEndpointsChanged = 5,
     /// The name of the target could not be looked up; `status` says why. The addresses that were last known stay in use. Told
-    /// once
-    /// for each row of failures.
+    /// once for each row of failures.
     kLookupFailed = 6,
     /// All channels have been replaced by ones with the new addresses, credentials or config.
     kChannelsRenewed = 7,
-    /// For 10 s now new channels have found no connection; calls go on over the old ones. They will be used as soon as they can
-    /// be.
+    /// For 10 s now new channels have found no connection; calls go on over the old ones. They will be used once
+    /// they can be.
     kRenewalDelayed = 8,
   };
 

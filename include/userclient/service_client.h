@@ -46,8 +46,8 @@
 #include "userclient/internal/client_stream_call.h"
 #include "userclient/internal/read_stream.h"
 #include "userclient/internal/received.h"
-#include "userclient/internal/stream_queue.h"
 #include "userclient/internal/request_size.h"
+#include "userclient/internal/stream_queue.h"
 #include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
 
@@ -237,8 +237,8 @@ class ServiceClient {
                                                                 Request request, CallOptions options) const {
     absl::Status unusable = CheckStream(options);
     unusable.Update(internal::CheckSize(request));
-    auto stream = std::make_shared<internal::ReadStream<Request, Response>>(
-        streams_, internal::MethodPath(*core_, method.index), std::move(request), method.rules.advance);
+    auto stream = std::make_shared<internal::ReadStream<Request, Response>>(streams_, internal::MethodPath(*core_, method.index),
+                                                                            std::move(request), method.rules.advance);
     if (!unusable.ok()) {
       stream->Complete(std::move(unusable));
       return stream;
@@ -311,7 +311,7 @@ class ServiceClient {
 
   /// Calls that begin from now on go by this config; those under way finish by the one that they began with. Breakers, limiters,
   /// the retry throttle and kept answers keep what they know, also when their numbers change. *Errors:* INVALID_ARGUMENT naming
-  /// the place; nothing has changed then.
+  /// the place, FAILED_PRECONDITION after Shutdown; nothing has changed then.
   absl::Status SetConfig(const ServiceConfig& config) const { return internal::SetConfig(*core_, config); }
 
   /// Takes the circuit breaker of a compartment out of its own hands, or gives it back. *Errors:* NOT_FOUND if there is no such

@@ -18,7 +18,9 @@
 ///   credentials.h     how both sides prove who they are     pending_call.h  calls that no thread waits for
 ///   fallback.h        what stands in for an answer          circuit_breaker.h  its states, and who is told of them
 ///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
-///   client_events.h   what a client notices between calls   user_batch.h    creating many users
+///   client_events.h   what a client notices between calls  diagnose.h      why no server can be reached
+///   message_stream.h  the messages of a stream              user_watch.h    changes of users, as they happen
+///   user_batch.h      many users created at once            user_lookup.h   users looked up as they are asked for   user_batch.h    creating many users
 
 #include <chrono>
 #include <concepts>
@@ -132,8 +134,8 @@ class UserClient {
 
   /// Looks users up by their ids, as they are asked for, over one stream; see user_lookup.h. It lives until it is finished,
   /// cancelled or destroyed. CallOptions::timeout, if given, is for all of that; the method's in the service config is when it
-  /// changes servers. What `options` points to must live until it has been finished or destroyed. A server that owes an answer
-  /// and says nothing for 10 s is left for another one.
+  /// changes servers. What `options` points to must live until it has been finished or destroyed; a report is that of its last
+  /// stream. A server that owes an answer and says nothing for 10 s is left for another one.
   UserLookup LookupUsers(CallOptions options = {}) const;
 
   /// Looks all of them up over one stream: the answers in the order of the ids, with not_found where there is no such user.
@@ -154,7 +156,7 @@ class UserClient {
 
   /// Calls that begin from now on go by this config; those under way finish by the one that they began with. Breakers, limiters,
   /// the retry throttle and kept answers keep what they know, also when their numbers change. *Errors:* INVALID_ARGUMENT naming
-  /// the place; nothing has changed then.
+  /// the place, FAILED_PRECONDITION after Shutdown; nothing has changed then.
   absl::Status SetConfig(const ServiceConfig& config) const;
 
   /// Takes the circuit breaker of a compartment out of its own hands, or gives it back. *Errors:* NOT_FOUND if there is no such

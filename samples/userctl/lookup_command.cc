@@ -17,7 +17,7 @@
 #include "exit_status.h"
 #include "input_file.h"
 #include "json_line.h"
-#include "printable.h"
+#include "reader_watch.h"
 #include "user_view.h"
 
 namespace userctl {
@@ -47,6 +47,7 @@ class Lookup {
     const UserLookup lookup = client->LookupUsers(session_.call_options());
     absl::Status input;
     {
+      const ReaderWatch reader([this] { BreakOff(); });
       const std::jthread shows([this] { ShowAll(); });
       input = AskAll(lookup);
       Push(std::nullopt);
@@ -110,14 +111,17 @@ class Lookup {
       // A wrong id is a matter of its own; whatever else fails, fails for all that follow.
       const bool goes_on = answer.ok() || absl::IsInvalidArgument(answer.status());
       if (goes_on && session_.output().open()) continue;
-      {
-        const std::lock_guard lock(mutex_);
-        broken_off_ = true;
-        changed_.notify_all();
-      }
-      input_over_.request_stop();
-      return;
+      return BreakOff();
     }
+  }
+
+  void BreakOff() {
+    {
+      const std::lock_guard lock(mutex_);
+      broken_off_ = true;
+      changed_.notify_all();
+    }
+    input_over_.request_stop();
   }
 
   std::optional<Question> Pop() {

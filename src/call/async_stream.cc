@@ -111,7 +111,8 @@ void AsyncStream::OnBegin() {
   if (deadline_.at - start_ < kShortestUsefulBudget) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
   if (cancelled()) return Finish(CancelledWhileWaiting(), CallEnd::kCancelled);
   if (options_.stop.stop_possible()) cancel_on_stop_.emplace(options_.stop, CancelOnStop{this});
-  cancel_on_shutdown_.emplace(pass_.cancelled(), CancelOnStop{this});
+  // One that has no end of its own would take all the time that a shutdown leaves the others.
+  cancel_on_shutdown_.emplace(kind_.endless && !kind_.gives_up ? pass_.closing() : pass_.cancelled(), CancelOnStop{this});
 
   if (seat_.Take()) return StartAttempt(AttemptReason::kFirst);
   if (!seat_.waiting()) return Reject(Rejection::kBulkheadFull, BulkheadFull(compartment_));

@@ -27,8 +27,11 @@ bool CallGate::Empty() const {
   return inside == 0;
 }
 
+void CallGate::CloseForEntry() { closed_.store(true, std::memory_order_seq_cst); }
+
 bool CallGate::Close(TimePoint deadline) {
-  closed_.store(true, std::memory_order_seq_cst);
+  CloseForEntry();
+  for (Shard& shard : shards_) shard.closing.request_stop();
   {
     std::unique_lock lock(mutex_);
     if (left_.wait_until(lock, deadline, [this] { return Empty(); })) return true;
@@ -40,7 +43,7 @@ bool CallGate::Close(TimePoint deadline) {
 }
 
 void CallGate::CloseNow() {
-  closed_.store(true, std::memory_order_seq_cst);
+  CloseForEntry();
   for (Shard& shard : shards_) shard.cancel.request_stop();
 }
 

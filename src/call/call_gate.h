@@ -40,6 +40,8 @@ class CallGate {
 
     /// Stop is requested when the gate's calls are to be cancelled.
     std::stop_token cancelled() const { return gate_->shards_[shard_].cancel.get_token(); }
+    /// Stop is requested as soon as it closes: for what would otherwise go on for ever.
+    std::stop_token closing() const { return gate_->shards_[shard_].closing.get_token(); }
 
    private:
     friend class CallGate;
@@ -55,6 +57,9 @@ class CallGate {
   /// they leave at once. True: nobody had to be cancelled. May be called several times, from several threads.
   bool Close(TimePoint deadline);
 
+  /// Lets nobody in any more, and no more.
+  void CloseForEntry();
+
   /// The same for one who must not wait: lets nobody in any more and cancels who is inside.
   void CloseNow();
 
@@ -64,6 +69,7 @@ class CallGate {
   struct alignas(kCacheLine) Shard {
     std::atomic<int64_t> inside{0};
     std::stop_source cancel;
+    std::stop_source closing;
   };
 
   void Leave(size_t shard);

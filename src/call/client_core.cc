@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -59,8 +60,12 @@ int NextClientNumber() {
 void Destroy(const ClientCore* core) {
   if (CheckMayBlock().ok()) {
     delete core;
-  } else {
+    return;
+  }
+  try {
     std::thread([core] { delete core; }).detach();
+  } catch (const std::system_error&) {
+    // A system that has no thread left; to wait here would be for ever. The core stays.
   }
 }
 
@@ -192,8 +197,28 @@ absl::Status ClientCore::Publish(ServiceConfig config, int version) {
   absl::StatusOr<std::shared_ptr<const PlanBook>> book = maker_.Make(std::move(config), version, book_.Get().get());
   if (!book.ok()) return book.status();
   for (size_t i = 0; i < methods_.size(); ++i) methods_[i].waits_on_async.store((*book)->plans[i].waits_on_async());
+  const std::shared_ptr<const PlanBook> before = book_.Get();
+  NoteLeavers(*before, **book);
   book_.Set(*std::move(book));
   return absl::OkStatus();
+}
+
+void ClientCore::NoteLeavers(const PlanBook& before, const PlanBook& now) {
+  absl::MutexLock lock(&leavers_lock_);
+  std::erase_if(leavers_, [](const auto& pool) { return pool.expired(); });
+  for (const auto& [name, compartment] : before.compartments) {
+    if (!now.compartments.contains(name)) leavers_.emplace_back(compartment->shared_channels());
+  }
+}
+
+std::vector<std::shared_ptr<ChannelPool>> ClientCore::Pools() {
+  std::vector<std::shared_ptr<ChannelPool>> pools;
+  for (const auto& [name, compartment] : book_.Get()->compartments) pools.push_back(compartment->shared_channels());
+  absl::MutexLock lock(&leavers_lock_);
+  for (const auto& leaver : leavers_) {
+    if (auto pool = leaver.lock()) pools.push_back(std::move(pool));
+  }
+  return pools;
 }
 
 void ClientCore::AddFacts(const MethodPlan& plan) {
@@ -204,6 +229,7 @@ void ClientCore::AddFacts(const MethodPlan& plan) {
 
 absl::Status ClientCore::SetConfig(ServiceConfig config, const std::string& subject) {
   if (absl::Status status = CheckConfigFor(config, service_); !status.ok()) return status;
+  absl::MutexLock one_at_a_time(&new_configs_);
   std::shared_ptr<const PlanBook> book;
   {
     absl::MutexLock lock(&changes_);
@@ -237,10 +263,10 @@ absl::StatusOr<bool> ClientCore::LookAtCredentials() {
     if (!credentials.ok()) return credentials.status();
     if (*credentials == nullptr) return false;
     maker_.SetCredentials(*credentials);
-    for (const auto& [name, compartment] : book_.Get()->compartments) {
-      ChannelSpec spec = compartment->channels().spec();
+    for (const auto& pool : Pools()) {
+      ChannelSpec spec = pool->spec();
       spec.credentials = *credentials;
-      compartment->channels().Renew(spec);
+      pool->Renew(spec);
     }
   }
   keeper_->AwaitRenewal();
@@ -262,9 +288,7 @@ int ClientCore::AddMethod(const std::string& service, const std::string& method)
 void ClientCore::RenewChannels() {
   absl::MutexLock lock(&changes_);
   if (shut_down_) return;
-  for (const auto& [name, compartment] : book_.Get()->compartments) {
-    compartment->channels().Renew(compartment->channels().spec());
-  }
+  for (const auto& pool : Pools()) pool->Renew(pool->spec());
 }
 
 absl::Status ClientCore::Reload() {
@@ -282,9 +306,8 @@ absl::Status ClientCore::Reload() {
 }
 
 bool ClientCore::CarryOnRenewal() {
-  const std::shared_ptr<const PlanBook> book = book_.Get();
   bool done = true;
-  for (const auto& [name, compartment] : book->compartments) done = compartment->channels().CarryOnRenewal() && done;
+  for (const auto& pool : Pools()) done = pool->CarryOnRenewal() && done;
   return done;
 }
 
@@ -324,15 +347,16 @@ bool ClientCore::WaitReady(TimePoint deadline) {
 }
 
 bool ClientCore::Shutdown(TimePoint deadline) {
+  gate_.CloseForEntry();
   {
     absl::MutexLock lock(&changes_);
     shut_down_ = true;
-    for (const auto& [name, compartment] : book_.Get()->compartments) compartment->channels().Shutdown();
+    for (const auto& pool : Pools()) pool->Shutdown();
   }
+  const bool all_left = CheckMayBlock().ok() && gate_.Close(deadline);
+  if (!all_left) gate_.CloseNow();
   keeper_->Stop();
-  if (CheckMayBlock().ok()) return gate_.Close(deadline);
-  gate_.CloseNow();
-  return false;
+  return all_left;
 }
 
 absl::StatusOr<std::shared_ptr<ClientCore>> CreateCore(const ClientOptions& options, std::string_view service,

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -109,6 +110,9 @@ class ClientCore {
   };
 
   void AddFacts(const MethodPlan& plan);
+  /// Of the present book, and of compartments that have left it and whose last calls and streams still go on.
+  std::vector<std::shared_ptr<ChannelPool>> Pools();
+  void NoteLeavers(const PlanBook& before, const PlanBook& now);
   absl::Status Publish(ServiceConfig config, int version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changes_);
 
   const google::protobuf::ServiceDescriptor& service_;
@@ -120,10 +124,14 @@ class ClientCore {
   const std::shared_ptr<TokenCache> tokens_;
   CallGate gate_;
 
+  /// One new config at a time, from its publication to the last who hears of it. Before changes_.
+  absl::Mutex new_configs_;
   /// One change at a time.
-  absl::Mutex changes_;
+  absl::Mutex changes_ ABSL_ACQUIRED_AFTER(new_configs_);
   PlanMaker maker_ ABSL_GUARDED_BY(changes_);
   CredentialRotation rotation_ ABSL_GUARDED_BY(changes_);
+  absl::Mutex leavers_lock_;
+  std::vector<std::weak_ptr<ChannelPool>> leavers_ ABSL_GUARDED_BY(leavers_lock_);
   bool shut_down_ ABSL_GUARDED_BY(changes_) = false;
   /// Written under changes_.
   SnapshotCell<PlanBook> book_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -84,7 +85,11 @@ void ClientKeeper::StartThread() {
   const std::lock_guard lock(mutex_);
   // Once it is to end, the thread is Stop's, which may be waiting for the very one that comes here.
   if (stopped_ || thread_.joinable()) return;
-  thread_ = std::thread([this] { Run(); });
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {
+    // No thread is to be had now. Whatever happens next tries again.
+  }
 }
 
 // ---- What the keeper is told

@@ -32,6 +32,7 @@ class Compartment {
   const std::string& name() const { return config_.name; }
   const BulkheadConfig& config() const { return config_; }
   ChannelPool& channels() { return *channels_; }
+  const std::shared_ptr<ChannelPool>& shared_channels() const { return channels_; }
 
   /// Null: any number of calls may be in flight.
   ConcurrencyLimiter* limiter() { return limiter_.get(); }

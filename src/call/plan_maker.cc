@@ -17,6 +17,15 @@ const BulkheadConfig& Unclaimed() {
   return *config;
 }
 
+/// Somebody has made calls by it.
+bool InUse(const PlanBook& book) {
+  return std::any_of(book.compartments.begin(), book.compartments.end(), [](const auto& named) {
+    const auto channels = named.second->channels().channels();
+    return std::any_of(channels.begin(), channels.end(),
+                       [](const auto& channel) { return channel.connectivity != GRPC_CHANNEL_IDLE; });
+  });
+}
+
 std::shared_ptr<RetryThrottle> ThrottleFor(const ServiceConfig& config, const PlanBook* before) {
   if (!config.retry_throttling) return nullptr;
   if (before == nullptr || before->throttle == nullptr) return std::make_shared<RetryThrottle>(*config.retry_throttling);
@@ -93,6 +102,7 @@ absl::StatusOr<PlanMaker::Pools> PlanMaker::NewPools(const ServiceConfig& config
     if (!pool.ok()) return pool.status();
     // Numbers are never used again, so that nobody shares connections who should not.
     next_pool_number_ += ChannelPool::kMostChannels;
+    if (before != nullptr && InUse(*before)) (*pool)->Connect();
     pools.emplace(name, *std::move(pool));
     return absl::OkStatus();
   };

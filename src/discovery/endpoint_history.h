@@ -18,9 +18,8 @@ enum class EndpointNews {
   kFirst,
   /// The set is another one.
   kChanged,
-  /// The first answer, or the last change, has been seen a second time. Whoever acted on it may have got an older answer, from another cache on the
-  /// way;
-  /// now is the time to act once more.
+  /// The first answer, or the last change, has been seen a second time. Whoever acted on it may have got an older answer, from
+  /// another cache on the way; now is the time to act once more.
   kConfirmed,
   /// The lookup failed. The endpoints stay what they were.
   kFailed,

@@ -210,17 +210,22 @@ void ChannelPool::Connect() {
 }
 
 bool ChannelPool::WaitReady(TimePoint deadline, const std::stop_token& stop) {
-  Connect();
-  for (const auto& channel : InUse()) {
-    grpc_connectivity_state state;
-    while (!IsReady(state = channel->GetState(/*try_to_connect=*/true))) {
-      const TimePoint now = Clock::now();
-      if (now >= deadline || stop.stop_requested() || shut_down_.load()) return false;
-      const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kStateWait);
-      channel->WaitForStateChange(state, std::chrono::system_clock::now() + wait);
+  while (true) {
+    // Anew in each round: a channel may have been replaced.
+    std::shared_ptr<grpc::Channel> not_ready;
+    grpc_connectivity_state state = GRPC_CHANNEL_READY;
+    for (const auto& channel : InUse()) {
+      const grpc_connectivity_state now = channel->GetState(/*try_to_connect=*/true);
+      if (IsReady(now)) continue;
+      not_ready = channel;
+      state = now;
     }
+    if (not_ready == nullptr) return !shut_down_.load();
+    const TimePoint now = Clock::now();
+    if (now >= deadline || stop.stop_requested() || shut_down_.load()) return false;
+    const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kStateWait);
+    not_ready->WaitForStateChange(state, std::chrono::system_clock::now() + wait);
   }
-  return !shut_down_.load();
 }
 
 void ChannelPool::Renew(const ChannelSpec& spec) {
@@ -272,7 +277,8 @@ bool ChannelPool::CarryOnRenewal() {
     // Nobody has called over it: nor need its successor connect before somebody does.
     const bool try_to_connect = before != GRPC_CHANNEL_IDLE;
     const bool ready = IsReady(successor->channel().channel->GetState(try_to_connect));
-    if (!ready && before == GRPC_CHANNEL_READY) {
+    // An old channel that is just trying to connect again may yet be the one that can.
+    if (!ready && try_to_connect) {
       done = false;
       continue;
     }

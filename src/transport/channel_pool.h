@@ -75,7 +75,7 @@ class ChannelPool {
   /// kMostChannels. The spec must be one that Create would accept. *Never blocks.*
   void Renew(const ChannelSpec& spec);
 
-  /// Puts those new channels to use that are READY, or whose predecessor is of no use itself. True: all are in use, and
+  /// Puts those new channels to use that are READY, or whose predecessor nobody has called over. True: all are in use, and
   /// the renewal is done. To be called now and then until then. *Never blocks.*
   bool CarryOnRenewal();
 

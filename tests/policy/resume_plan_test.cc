@@ -77,8 +77,8 @@ TEST_P(ResumedStatusTest, DecidesWhetherTheStreamGoesOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ResumedStatusTest, ::testing::ValuesIn(kStatuses),
-                         [](const ::testing::TestParamInfo<StatusCase>& info) {
-                           return absl::StatusCodeToString(info.param.code);
+                         [](const ::testing::TestParamInfo<StatusCase>& tested) {
+                           return absl::StatusCodeToString(tested.param.code);
                          });
 
 // ---- Streams that have an end

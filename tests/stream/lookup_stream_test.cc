@@ -8,6 +8,8 @@
 
 #include "tests/stream/raw_stream_server.h"
 #include "tests/stream/stream_fixture.h"
+#include "user/v1/user_service.grpc.pb.h"
+#include "userclient/service_client.h"
 
 namespace userclient::testing {
 namespace {
@@ -552,7 +554,7 @@ TEST_F(LookupStreamTest, AClientThatIsShutDownEndsIt) {
   Pending answer = lookup.Ask("u-1");
   ASSERT_TRUE(Eventually([&] { return attempts_ == 1; }));
 
-  EXPECT_FALSE(client_->Shutdown(10ms));
+  client_->Shutdown(10ms);
 
   EXPECT_EQ(TextOf(std::move(answer).Get()), "CANCELLED");
   EXPECT_EQ(RejectionOf(lookup.Ask("u-1").Get().status()), Rejection::kShutdown);
@@ -564,6 +566,96 @@ TEST_F(LookupStreamTest, AFallbackIsRefused) {
   const UserLookup lookup = client_->LookupUsers({.fallback = [](const auto&, auto&) { return true; }});
 
   EXPECT_EQ(TextOf(lookup.Ask("u-1").Get()), "INVALID_ARGUMENT");
+  EXPECT_EQ(attempts_, 0);
+}
+
+// ---- The same for any service
+
+class ConversationTest : public StreamTest {
+ protected:
+  using Service = ServiceClient<user::v1::UserService>;
+
+  /// Answers belong to questions by their order.
+  Conversation<user::v1::LookupUsersRequest, LookupUsersResponse> Converse(
+      const ConversationLimits& limits, std::optional<std::chrono::nanoseconds> idle_timeout = std::nullopt) {
+    absl::StatusOr<Service> service = Service::Create(
+        {.target = addresses_[0], .credentials = Credentials::Insecure(), .service_config_json = NoRetryConfig()});
+    EXPECT_TRUE(service.ok()) << service.status();
+    const auto method = service->BidiStream<user::v1::LookupUsersRequest, LookupUsersResponse>(
+        "LookupUsers", &user::v1::UserService::StubInterface::LookupUsers, {.idle_timeout = idle_timeout});
+    return service->Converse(method, {}, limits);
+  }
+
+  static user::v1::LookupUsersRequest QuestionFor(const std::string& id) {
+    user::v1::LookupUsersRequest question;
+    question.set_user_id(id);
+    return question;
+  }
+};
+
+TEST_F(ConversationTest, AsksOneByOneIfTheServerWantsIt) {
+  StartServers(1);
+  const auto conversation = Converse({.max_on_wire = 1});
+  std::vector<Pending> pending;
+
+  for (int i = 0; i < 50; ++i) pending.push_back(conversation.Ask(QuestionFor(absl::StrCat("u-", i))));
+
+  EXPECT_EQ(conversation.Finish(), absl::OkStatus());
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(TextOf(std::move(pending[static_cast<size_t>(i)]).Get()), ExpectedOf(i));
+}
+
+TEST_F(ConversationTest, KeepsItsLimits) {
+  StartServers(1);
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "hang": true}]})");
+  const auto conversation = Converse({.max_on_wire = 2, .max_waiting = 3});
+  std::vector<Pending> pending;
+  pending.push_back(conversation.Ask(QuestionFor("u-1")));
+  ASSERT_TRUE(Eventually([&] { return attempts_ == 1; }));
+  // How many fit in depends on how many of them have been sent.
+  for (int i = 0; i < 8; ++i) pending.push_back(conversation.Ask(QuestionFor("u-2")));
+
+  const Answer surplus = std::move(pending.back()).Get();
+
+  EXPECT_EQ(surplus.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(surplus.status().message()), HasSubstr("3 questions are waiting"));
+  EXPECT_FALSE(pending[2].Wait(0ns));
+}
+
+TEST_F(ConversationTest, LeavesAServerThatOwesAnAnswerAndIsSilent) {
+  StartServers(1);
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "after": 1, "hang": true, "times": 1}]})");
+  const auto conversation = Converse({}, 500ms);
+
+  Pending first = conversation.Ask(QuestionFor("u-1"));
+  Pending second = conversation.Ask(QuestionFor("u-2"));
+
+  EXPECT_EQ(TextOf(std::move(first).Get()), ExpectedOf(1));
+  EXPECT_EQ(TextOf(std::move(second).Get()), ExpectedOf(2));
+  EXPECT_EQ(attempts_, 2);
+}
+
+TEST_F(ConversationTest, KeepsAServerThatOwesNothingAndIsSilent) {
+  StartServers(1);
+  Connect();
+  SetFaults(R"({"faults": [{"method": "GetUser", "delay": "1.5s"}, {"method": "LookupUsers", "slow": "0.5s"}]})");
+  const auto conversation = Converse({}, 1s);
+  ASSERT_EQ(TextOf(conversation.Ask(QuestionFor("u-1")).Get()), ExpectedOf(1));
+  // Takes longer than a silence may.
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  EXPECT_EQ(TextOf(conversation.Ask(QuestionFor("u-2")).Get()), ExpectedOf(2));
+
+  EXPECT_EQ(attempts_, 2) << "one of them is GetUser's";
+}
+
+TEST_F(ConversationTest, RefusesLimitsThatLeaveNoRoom) {
+  StartServers(1);
+
+  const Answer no_wire = Converse({.max_on_wire = 0}).Ask(QuestionFor("u-1")).Get();
+  const Answer no_line = Converse({.max_waiting = 0}).Ask(QuestionFor("u-1")).Get();
+
+  EXPECT_EQ(no_wire.status().message(), "ConversationLimits.max_on_wire: must be at least 1");
+  EXPECT_EQ(no_line.status().message(), "ConversationLimits.max_waiting: must be at least 1");
   EXPECT_EQ(attempts_, 0);
 }
 

@@ -63,19 +63,33 @@ TEST_F(ChannelRenewalTest, GoesOnOverTheOldChannelUntilTheNewOneIsReady) {
   }
 }
 
-TEST_F(ChannelRenewalTest, DoesNotClingToAnOldChannelThatIsOfNoUse) {
+// The new one may be made of credentials that the server does not take.
+TEST_F(ChannelRenewalTest, AServerThatIsJustAwayIsNoReasonToGiveUpTheOldChannel) {
   const auto pool = MakePool({.count = 1});
   ASSERT_TRUE(pool->WaitReady(MuchLater()));
-  const grpc::Channel* const old = ChannelOf(*pool);
   ChannelSpec never_ready = pool->spec();
   never_ready.service_config_json = kAsksForNobodysHealth;
   pool->Renew(never_ready);
-  ASSERT_FALSE(pool->CarryOnRenewal());
 
+  ASSERT_TRUE(server_->Restart().ok());
+
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_FALSE(pool->CarryOnRenewal());
+    return GetUser(pool->Take()).ok();
+  }));
+}
+
+TEST_F(ChannelRenewalTest, ComesIntoUseWhenTheServerIsBack) {
+  const auto pool = MakePool({.count = 1});
+  ASSERT_TRUE(pool->WaitReady(MuchLater()));
   server_->Stop();
+  ASSERT_TRUE(Eventually([&] { return pool->channels()[0].connectivity != GRPC_CHANNEL_READY; }));
+  pool->Renew(pool->spec());
+
+  ASSERT_TRUE(server_->Restart().ok());
 
   EXPECT_TRUE(Renewed(*pool));
-  EXPECT_NE(ChannelOf(*pool), old);
+  EXPECT_TRUE(pool->WaitReady(MuchLater()));
 }
 
 TEST_F(ChannelRenewalTest, TheNextOneTakesThePlaceOfOneThatIsNotDone) {

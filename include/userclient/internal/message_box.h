@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -33,7 +34,8 @@ class MessageBox {
 
   /// Blocks until there is a message, or the stream has ended: nullopt.
   std::optional<Message> Next() {
-    std::optional<Message> message;
+    std::optional<Message> message = PopAhead();
+    if (message) return message;
     std::shared_ptr<StreamHandle> wants_more;
     {
       std::unique_lock lock(mutex_);
@@ -54,8 +56,8 @@ class MessageBox {
   std::shared_ptr<PendingState<std::optional<Message>>> NextAsync() {
     auto state = std::make_shared<PendingState<std::optional<Message>>>();
     std::shared_ptr<StreamHandle> wants_more;
-    std::optional<Message> message;
-    {
+    std::optional<Message> message = PopAhead();
+    if (!message) {
       const std::lock_guard lock(mutex_);
       if (next_ != nullptr) {
         state->Set(absl::FailedPreconditionError("the message before this one is still being waited for; ask for one at a time"));
@@ -96,7 +98,7 @@ class MessageBox {
     if (!end_) handle_ = std::move(handle);
   }
 
-  /// Is called with every message, in the moment when it is taken. Before any is.
+  /// Is called with every message, in the moment when it is taken, under the lock. To be set before any is.
   void OnTaken(std::function<void(const Message&)> on_taken) {
     const std::lock_guard lock(mutex_);
     on_taken_ = std::move(on_taken);
@@ -137,6 +139,7 @@ class MessageBox {
       const std::lock_guard lock(mutex_);
       // Who cancels wants no more of it.
       if (status.code() == absl::StatusCode::kCancelled) {
+        cancelled_ = true;
         dropped_ = !messages_.empty();
         messages_.clear();
       }
@@ -179,7 +182,7 @@ class MessageBox {
   /// the message itself; so he lets some gather for a moment. One that comes alone is never kept waiting.
   void Wait(std::unique_lock<std::mutex>& lock) {
     const Clock::time_point now = Clock::now();
-    const bool thick = taken_ > 1 && now - ran_empty_ < taken_ * kThick;
+    const bool thick = now - ran_empty_ < taken_ * kThick;
     taken_ = 0;
     ran_empty_ = now;
     if (thick) {
@@ -194,14 +197,31 @@ class MessageBox {
   /// The mutex is held.
   std::optional<Message> Pop(std::shared_ptr<StreamHandle>& wants_more) {
     if (messages_.empty()) return std::nullopt;
-    std::optional<Message> message(std::move(messages_.front()));
-    messages_.pop_front();
-    ++taken_;
-    if (on_taken_) on_taken_(*message);
+    std::optional<Message> message;
+    if (on_taken_) {
+      message = std::move(messages_.front());
+      messages_.pop_front();
+      on_taken_(*message);
+      ++taken_;
+    } else {
+      // All at once: the lock for each of them would be fought for.
+      ahead_.swap(messages_);
+      taken_ += static_cast<int>(ahead_.size());
+      message = PopAhead();
+    }
     if (paused_ && messages_.size() <= kRoom / 2) {
       paused_ = false;
       wants_more = handle_;
     }
+    return message;
+  }
+
+  /// Of the one who takes.
+  std::optional<Message> PopAhead() {
+    if (cancelled_) ahead_.clear();
+    if (ahead_.empty()) return std::nullopt;
+    std::optional<Message> message(std::move(ahead_.front()));
+    ahead_.pop_front();
     return message;
   }
 
@@ -216,6 +236,10 @@ class MessageBox {
     const std::lock_guard lock(mutex_);
     return handle_;
   }
+
+  /// What nobody else has to see any more. Of the one who takes.
+  std::deque<Message> ahead_;
+  std::atomic<bool> cancelled_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
