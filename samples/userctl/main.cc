@@ -43,7 +43,9 @@ int main(int argc, char** argv) {
 
   userctl::GlobalOptions options;
   userctl::Command command;
-  CLI::App app("Calls user.v1.UserService: shows, lists and creates users, checks health and service configs.", "userctl");
+  CLI::App app(
+      "Calls user.v1.UserService: shows, lists and creates users, follows what happens, checks health and service configs.",
+      "userctl");
   userctl::DescribeCommandLine(app, options, command);
   try {
     app.parse(argc, argv);

