@@ -20,7 +20,8 @@
 ///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
 ///   client_events.h   what a client notices between calls  diagnose.h      why no server can be reached
 ///   message_stream.h  the messages of a stream              user_watch.h    changes of users, as they happen
-///   user_batch.h      many users created at once            user_lookup.h   users looked up as they are asked for   user_batch.h    creating many users
+///   user_batch.h      many users created at once            user_lookup.h   users looked up as they are asked for   user_batch.h
+///   creating many users
 
 #include <chrono>
 #include <concepts>

@@ -9,8 +9,8 @@ namespace userclient::internal {
 /// How a stream without side effects goes on where it broke off. Its caller knows how far it had come, so another attempt doubles
 /// nothing, and what gRFC A6 says of retries after the first message does not apply.
 struct ResumeRules {
-  /// It lives until it is cancelled: the end of an attempt, even a good one, never is the end of the stream, unless the server says
-  /// that the stream itself is impossible.
+  /// It lives until it is cancelled: the end of an attempt, even a good one, never is the end of the stream, unless the server
+  /// says that the stream itself is impossible.
   bool endless = false;
   /// So many attempts in a row may fail without having brought a message. Endless: only those that fail for reasons that may
   /// well stay (INTERNAL, UNKNOWN, DATA_LOSS).

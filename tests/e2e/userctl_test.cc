@@ -518,8 +518,8 @@ TEST_F(UserctlTest, TheTargetMayComeFromTheEnvironment) {
 }
 
 TEST(UserctlHelpTest, OfEveryCommandIsEnoughOnItsOwn) {
-  for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"get"}, {"list"}, {"create"}, {"health"}, {"config", "check"}, {"config", "explain"}}) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"get"}, {"list"}, {"create"}, {"health"}, {"config", "check"}, {"config", "explain"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
 
