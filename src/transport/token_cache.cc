@@ -108,7 +108,7 @@ bool TokenCache::RefreshAfter(uint64_t generation) {
   const uint64_t current = generation_.load(std::memory_order_relaxed);
   if (current == 0) return false;
   // An attempt that began before the first token was there carried the first, as far as anybody can tell.
-  if (generation != 0 && generation != current) return true;
+  if (std::max<uint64_t>(generation, 1) != current) return true;
   if (!fetching_) {
     if (now < no_refusal_before_ || !BeginFetch(now)) return false;
     no_refusal_before_ = After(now, kRefusalPause);

@@ -177,9 +177,10 @@ TEST(ConfigExplainTest, WithoutAFileTellsOfTheConfigThatIsBuiltIn) {
                                                  "reads", "methodConfig[0]"));
   EXPECT_THAT(methods.at("CreateUser"), ElementsAre("", "5 s", StartsWith("up to 3, each 1.5 s; "), "writes", "methodConfig[1]"));
   EXPECT_THAT(methods.at("StreamActivity"), ElementsAre("(server stream)", "60 s", "1", "streams", "methodConfig[2]"));
-  EXPECT_THAT(methods.at("BatchCreateUsers"), ElementsAre("(client stream)", "5 min", "1", "streams", "methodConfig[3]"));
-  EXPECT_THAT(methods.at("LookupUsers"), ElementsAre("(two-way stream)", "5 min", "1", "streams", "methodConfig[3]"));
-  EXPECT_THAT(methods.at("WatchUsers"), ElementsAre("(server stream)", "1 h", "1", "streams", "methodConfig[4]"));
+  EXPECT_THAT(methods.at("BatchCreateUsers"),
+              ElementsAre("(client stream)", "60 s", StartsWith("up to 5, each 11 s; "), "streams", "methodConfig[3]"));
+  EXPECT_THAT(methods.at("LookupUsers"), ElementsAre("(two-way stream)", "5 min", "1", "streams", "methodConfig[4]"));
+  EXPECT_THAT(methods.at("WatchUsers"), ElementsAre("(server stream)", "1 h", "1", "streams", "methodConfig[5]"));
 }
 
 TEST(ConfigExplainTest, TellsOfEveryCompartment) {
