@@ -126,6 +126,7 @@ class Examination {
     }
     // A server that wants TLS may close the connection without a word.
     ProbeConnection another(address, deadline_, stop_);
+    if (another.error() != 0) return NoConnection(address, another.error());
     const absl::StatusOr<TlsFindings> findings = ProbeTls(another, {}, host_);
     if (!findings.ok()) return findings.status();
     const bool tls = findings->server_certificate != nullptr || findings->handshake == TlsFindings::Handshake::kRefused;

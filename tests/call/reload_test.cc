@@ -290,7 +290,7 @@ TEST_F(ReloadTest, AChangedFileTakesEffectByItself) {
   EXPECT_FALSE(GetUser().ok());
   ASSERT_EQ(server_->attempts("GetUser"), 1);
 
-  directory_.Write("service_config.json", RetryConfig({.max_attempts = 3}));
+  directory_.Replace("service_config.json", RetryConfig({.max_attempts = 3}));
 
   ASSERT_TRUE(Told(absl::StrCat("config reloaded: ", file_.string(), " is version 2")));
   EXPECT_FALSE(GetUser().ok());
@@ -300,7 +300,7 @@ TEST_F(ReloadTest, AChangedFileTakesEffectByItself) {
 TEST_F(ReloadTest, AFileThatIsWrittenAnewWithTheSameContentIsNoChange) {
   ConnectWithFile(NoRetryConfig(), 10ms);
 
-  directory_.Write("service_config.json", NoRetryConfig());
+  directory_.Replace("service_config.json", NoRetryConfig());
   std::filesystem::last_write_time(file_, std::filesystem::file_time_type::clock::now() + 10s);
   directory_.Write("other.json", RetryConfig());
   std::filesystem::rename(directory_ / "other.json", file_);
@@ -314,16 +314,16 @@ TEST_F(ReloadTest, ABadFileChangesNothingAndIsReportedOnce) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
   ConnectWithFile(RetryConfig({.max_attempts = 2}), 10ms);
 
-  directory_.Write("service_config.json", R"({"methodConfig": [{"name": [{}], "timeout": "soon"}]})");
+  directory_.Replace("service_config.json", R"({"methodConfig": [{"name": [{}], "timeout": "soon"}]})");
 
   ASSERT_TRUE(Told(absl::StrCat("config refused: ", file_.string())));
   EXPECT_FALSE(GetUser().ok());
   EXPECT_EQ(server_->attempts("GetUser"), 2);
   // Told again only when it is another content.
-  directory_.Write("service_config.json", "{");
+  directory_.Replace("service_config.json", "{");
   ASSERT_TRUE(Eventually([&] { return events().size() == 2; }));
   EXPECT_THAT(events()[0], HasSubstr("methodConfig[0].timeout"));
-  directory_.Write("service_config.json", NoRetryConfig());
+  directory_.Replace("service_config.json", NoRetryConfig());
   ASSERT_TRUE(Told("config reloaded"));
 }
 
@@ -339,7 +339,7 @@ TEST_F(ReloadTest, AFileThatIsGoneChangesNothing) {
 TEST_F(ReloadTest, ByCallTheFileIsReadAtOnce) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
   ConnectWithFile(NoRetryConfig(), 0ns);
-  directory_.Write("service_config.json", RetryConfig({.max_attempts = 3}));
+  directory_.Replace("service_config.json", RetryConfig({.max_attempts = 3}));
 
   ASSERT_EQ(client_->Reload(), absl::OkStatus());
 
@@ -349,7 +349,7 @@ TEST_F(ReloadTest, ByCallTheFileIsReadAtOnce) {
 
 TEST_F(ReloadTest, ByCallABadFileIsAnError) {
   ConnectWithFile(NoRetryConfig(), 0ns);
-  directory_.Write("service_config.json", "{");
+  directory_.Replace("service_config.json", "{");
 
   EXPECT_THAT(std::string(client_->Reload().message()), HasSubstr(file_.string()));
 }
@@ -369,25 +369,25 @@ TEST_F(ReloadTest, AClientThatIsShutDownChangesNoMore) {
 
 TEST_F(ReloadTest, TheListenerMayEndTheClient) {
   file_ = directory_.Write("service_config.json", NoRetryConfig());
-  std::promise<void> ended;
+  const auto ended = std::make_shared<std::promise<void>>();
   auto held = std::make_shared<std::optional<UserClient>>();
   absl::StatusOr<UserClient> client = UserClient::Create({.target = server_->address(),
                                                           .credentials = Credentials::Insecure(),
                                                           .service_config_file = file_,
                                                           .file_check_interval = 10ms,
-                                                          .on_event = [&, told = false](const ClientEvent&) mutable {
+                                                          .on_event = [held, ended, told = false](const ClientEvent&) mutable {
                                                             if (std::exchange(told, true)) return;
                                                             (*held)->Shutdown(10s);
                                                             held->reset();
-                                                            ended.set_value();
+                                                            ended->set_value();
                                                           }});
   ASSERT_TRUE(client.ok()) << client.status();
   held->emplace(*std::move(client));
   client = absl::UnknownError("handed over");
 
-  directory_.Write("service_config.json", RetryConfig());
+  directory_.Replace("service_config.json", RetryConfig());
 
-  EXPECT_EQ(ended.get_future().wait_for(30s), std::future_status::ready);
+  EXPECT_EQ(ended->get_future().wait_for(30s), std::future_status::ready);
 }
 
 TEST_F(ReloadTest, MayBeDestroyedWhileItReadsItsFile) {
