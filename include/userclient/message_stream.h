@@ -30,6 +30,9 @@ namespace userclient {
 /// CallOptions point to is not used any more. A few messages are read ahead; beyond them the server waits until some are taken
 /// (flow control), so a slow reader costs no memory. It holds a seat in its compartment until it has ended.
 ///
+/// Destroying it waits for a continuation of NextAsync that is just running on another thread, and calls one that still waits: it
+/// must not be destroyed under a lock that a continuation takes.
+///
 /// One thread at a time takes messages. *Cancel is thread-safe.*
 template <class Message>
 class MessageStream {
@@ -48,7 +51,8 @@ class MessageStream {
   /// callback, where it gives nullopt at once.
   std::optional<Message> Next() { return box_->Next(); }
 
-  /// The next message; nullopt when the stream has ended well; the stream's status when it has failed. Ask for one at a time.
+  /// The next message; nullopt when the stream has ended well; the stream's status when it has failed. Ask for one at a
+  /// time. Whoever drops the PendingCall drops the message; what cancels is Cancel, here.
   PendingCall<std::optional<Message>> NextAsync() { return PendingCall<std::optional<Message>>(box_->NextAsync()); }
 
   /// OK while it goes on and when it has ended well. Else why it failed; messages that came before may still be taken.

@@ -124,7 +124,9 @@ TEST(StreamSoak, ManyWatchesCostLittleMemoryAndNoThreads) {
   const double of_one = static_cast<double>(memory) / (watches - kFirst);
   std::cout << watches << " watches: " << of_one << " KiB each, " << threads << " threads (" << threads_before << " with "
             << kFirst << ")" << std::endl;
+#ifndef __SANITIZE_ADDRESS__  // Which keeps what was freed, and puts a zone around everything.
   EXPECT_LT(of_one, 64);
+#endif
   EXPECT_LT(threads, threads_before + kFirst);
 }
 

@@ -17,6 +17,7 @@
 #include "userclient/call_options.h"
 #include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
+#include "userclient/internal/may_block.h"
 #include "userclient/internal/pending_state.h"
 #include "userclient/internal/pooled_channel.h"
 #include "userclient/service_config.h"
@@ -95,8 +96,5 @@ absl::Status SetConfig(ClientCore& core, const ServiceConfig& config);
 absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision);
 bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout);
 bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout);
-
-/// OK on threads that may block; FAILED_PRECONDITION on those that gRPC needs to bring answers.
-absl::Status CheckMayBlock();
 
 }  // namespace userclient::internal

@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "userclient/internal/call_engine.h"
+#include "userclient/internal/may_block.h"
 #include "userclient/internal/pending_state.h"
-#include "userclient/internal/stream_engine.h"
+#include "userclient/internal/stream_handle.h"
 
 namespace userclient::internal {
 

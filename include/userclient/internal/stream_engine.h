@@ -12,20 +12,7 @@
 #include "absl/status/status.h"
 #include "userclient/call_options.h"
 #include "userclient/internal/pooled_channel.h"
-
-namespace userclient {
-
-/// What a message of a stream means for how the stream would go on.
-enum class StreamProgress {
-  /// It is the application's.
-  kMessage,
-  /// It is the application's, and nothing can follow: whatever becomes of the stream now, it is complete.
-  kLastMessage,
-  /// It only tells how far the stream has come.
-  kPosition,
-};
-
-}  // namespace userclient
+#include "userclient/internal/stream_handle.h"
 
 namespace userclient::internal {
 
@@ -75,20 +62,6 @@ class TypedStream {
   virtual StreamTurn AttemptEnded(absl::Status& /*status*/) { return StreamTurn::kByTheRules; }
   /// The stream has ended. Once. Messages that were taken before are still the application's.
   virtual void Complete(absl::Status status) = 0;
-};
-
-/// A stream under way, as its typed end can reach it. *Thread-safe.*
-class StreamHandle {
- public:
-  virtual ~StreamHandle() = default;
-  /// Once.
-  virtual void Begin() = 0;
-  /// Ends it with CANCELLED. Never blocks.
-  virtual void Cancel() = 0;
-  /// There is room for messages again.
-  virtual void WantMore() = 0;
-  /// Nobody is interested any more: as Cancel, and nothing that the options point to is used once this has returned.
-  virtual void Abandon() = 0;
 };
 
 /// What kind of stream it is.
