@@ -115,21 +115,23 @@ class MessageBox {
   template <class Advance>
   void Put(Message message, Advance advance) {
     std::shared_ptr<PendingState<std::optional<Message>>> next;
+    std::optional<Message> for_next;
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       const bool wanted = advance(message, /*all_taken=*/messages_.empty());
       if (!wanted || next_ == nullptr) {
         if (wanted) messages_.push_back(std::move(message));
-        wake = watchers_ > 0 || (wanted && messages_.size() == wake_at_);
+        wake = watchers_ > 0 || (wanted && wake_at_ > 0 && messages_.size() >= wake_at_);
       } else {
         if (on_taken_) on_taken_(message);
+        for_next.emplace(std::move(message));
         next = std::move(next_);
       }
     }
     // Not under the lock, which whoever is woken wants.
     if (wake) changed_.notify_all();
-    if (next != nullptr) next->Set(std::optional<Message>(std::move(message)));
+    if (next != nullptr) next->Set(std::move(for_next));
   }
 
   void End(absl::Status status) {
