@@ -10,7 +10,8 @@ packages_build=(
   libabsl-dev libc-ares-dev libre2-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libsqlite3-dev libgtest-dev libgmock-dev
 )
-packages_test=(dnsmasq-base openssl=openssl procps)
+# iproute2: a network of its own for the pod that is cut off.
+packages_test=(dnsmasq-base openssl=openssl procps iproute2=ip)
 packages_demo=(dnsmasq-base procps)
 packages_bench=(valgrind=valgrind libbenchmark-dev)
 packages_lint=(git=git clang-format-14=clang-format-14 clang-tidy-14=clang-tidy-14 npm=npm ca-certificates shellcheck=shellcheck)

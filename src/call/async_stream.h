@@ -49,7 +49,6 @@ class AsyncStream final : public StreamHandle, public StreamEvents, public Event
 
   void OnBegin();
   void OnSeat();
-  void GoOnWithSeat();
   void OnMessage();
   void OnAttemptEnded();
   void OnCancel();

@@ -127,11 +127,6 @@ void ClientKeeper::OnConfig(const ServiceConfig& config, int version, const std:
   changed_.notify_all();
 }
 
-void ClientKeeper::LookNow() {
-  const std::lock_guard lock(mutex_);
-  if (watcher_ != nullptr) watcher_->LookNow();
-}
-
 void ClientKeeper::OnEndpoints(EndpointNews news, const Endpoints& endpoints) {
   {
     const std::lock_guard lock(mutex_);
@@ -162,12 +157,6 @@ void ClientKeeper::OnLookupFailed(const absl::Status& status) {
   }
   StartThread();
   changed_.notify_all();
-}
-
-std::optional<DnsWatcher::Snapshot> ClientKeeper::endpoints() const {
-  const std::lock_guard lock(mutex_);
-  if (watcher_ == nullptr) return std::nullopt;
-  return watcher_->snapshot();
 }
 
 // ---- The thread

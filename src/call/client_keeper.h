@@ -43,15 +43,9 @@ class ClientKeeper {
   /// A new config was published; it says how often the name is looked up.
   void OnConfig(const ServiceConfig& config, int version, const std::string& subject);
 
-  /// The name's addresses are asked for again soon.
-  void LookNow();
-
   /// Nothing is looked after any more. Waits for the listener if it is just being told something; in the listener it does not
   /// wait.
   void Stop();
-
-  /// What is known of the name; nullopt where there is none to follow.
-  std::optional<DnsWatcher::Snapshot> endpoints() const;
 
  private:
   void StartThread();
@@ -74,7 +68,7 @@ class ClientKeeper {
   /// For the listener.
   const std::string credential_files_;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   bool stopped_ = false;

@@ -1,23 +1,21 @@
 #include "call/watched_files.h"
 
-#include <fstream>
-#include <functional>
-#include <iterator>
-#include <string>
+#include "tls/fingerprint.h"
+#include "tls/read_file.h"
 
 namespace userclient::internal {
 
 bool WatchedFiles::Changed() { return std::exchange(content_, Read()) != content_; }
 
-uint64_t WatchedFiles::Read() const {
-  std::string all;
+std::string WatchedFiles::Read() const {
+  std::vector<std::string> contents;
+  contents.reserve(files_.size());
   for (const std::filesystem::path& file : files_) {
-    std::ifstream stream(file, std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    // With its length, so that nothing can move from one file to the next unnoticed.
-    all += (stream ? std::to_string(content.size()) : "unreadable") + ":" + content;
+    absl::StatusOr<std::string> content = ReadFile(file);
+    // A file that is empty is not one that cannot be read.
+    contents.push_back(content.ok() ? "read " + *content : "unreadable");
   }
-  return std::hash<std::string>()(all);
+  return Fingerprint(contents);
 }
 
 }  // namespace userclient::internal

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,11 +21,11 @@ class WatchedFiles {
   bool Changed();
 
  private:
-  /// A hash of all: what they hold may be secret, and is not kept.
-  uint64_t Read() const;
+  /// A fingerprint of all of them.
+  std::string Read() const;
 
   std::vector<std::filesystem::path> files_;
-  uint64_t content_;
+  std::string content_;
 };
 
 }  // namespace userclient::internal

@@ -200,7 +200,7 @@ const std::vector<Room>& Rooms() {
       {.folder = "src/telemetry", .libraries = {kStandard, kPosix, kAbseil}, .rooms = {"include/userclient"}},
       {.folder = "src/call",
        .libraries = {kStandard, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs},
-       .rooms = {"include/userclient", "include/userclient/internal", "src/policy", "src/config", "src/discovery",
+       .rooms = {"include/userclient", "include/userclient/internal", "src/policy", "src/config", "src/discovery", "src/tls",
                  "src/transport", "src/telemetry"}},
       {.folder = "src",
        .libraries = {kStandard, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs},

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -19,8 +18,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/e2e/program.h"
 #include "tests/server/temporary_directory.h"
+#include "tests/stream/store_server.h"
 #include "tests/support/test_client.h"
 #include "userclient/server/user_store.h"
 
@@ -30,36 +29,6 @@ namespace {
 using namespace std::chrono_literals;
 
 bool full = false;
-
-/// A server process on a port that stays the same, and on a store that others share.
-class StoreServer {
- public:
-  StoreServer(std::string host, std::string store) : host_(std::move(host)), store_(std::move(store)) { Start("0"); }
-
-  const std::string& address() const { return address_; }
-
-  /// SIGKILL in the midst of whatever it does, and a new process in its place.
-  void KillAndReplace() {
-    program_->Signal(SIGKILL);
-    program_->Wait();
-    Start(address_.substr(address_.rfind(':') + 1));
-  }
-
- private:
-  void Start(const std::string& port) {
-    program_ = std::make_unique<Program>(std::vector<std::string>{USER_SERVER_PROGRAM, "--listen", absl::StrCat(host_, ":", port),
-                                                                  "--store", "sqlite:" + store_, "--log", "none"});
-    const std::string line = program_->ReadLine();
-    const std::string_view prefix = "listening on ";
-    ASSERT_TRUE(line.starts_with(prefix)) << line;
-    address_ = line.substr(prefix.size());
-  }
-
-  const std::string host_;
-  const std::string store_;
-  std::unique_ptr<Program> program_;
-  std::string address_;
-};
 
 std::string Config(int watches = 1) {
   return absl::StrCat(R"({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "timeout": "600s"}],
