@@ -1,12 +1,23 @@
-# The package: find_package(userclient CONFIG) and pkg-config. Two export sets, because only the server needs SQLite:
-#   userclientTargets        userclient::userclient, userclient::proto
-#   userclientServerTargets  userclient::server, userclient::testing
+# The package: find_package(userclient CONFIG) and pkg-config. One export set for each library that not all of it needs:
+#   userclientTargets                 userclient::userclient, userclient::proto
+#   userclientServerTargets           userclient::server, userclient::testing: SQLite
+#   userclient_prometheusTargets      userclient::prometheus: prometheus-cpp
+#   userclient_opentelemetryTargets   userclient::opentelemetry: opentelemetry-cpp
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/userclient)
 set(data_dir ${CMAKE_INSTALL_DATADIR}/userclient)
 
-# Libraries.
+# The parts that are packed apart (UserclientPackage.cmake): dev, what one builds with, and tools, what one runs.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev)
+
+# Libraries. Shared ones (BUILD_SHARED_LIBS) change their name with the minor version, because below 1.0 the interface may.
+foreach(library IN ITEMS userclient userclient_proto userclient_server userclient_testing)
+  if(TARGET ${library})
+    set_target_properties(${library} PROPERTIES
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  endif()
+endforeach()
 install(TARGETS userclient userclient_proto EXPORT userclientTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
@@ -25,6 +36,21 @@ if(server_targets)
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
+# Observers, each with an export set of its own, because each needs a library of its own.
+set(sinks)
+foreach(sink IN ITEMS prometheus opentelemetry)
+  if(TARGET userclient_${sink})
+    list(APPEND sinks ${sink})
+    set_target_properties(userclient_${sink} PROPERTIES
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    install(TARGETS userclient_${sink} EXPORT userclient_${sink}Targets
+      ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(EXPORT userclient_${sink}Targets NAMESPACE userclient:: DESTINATION ${package_dir})
+  endif()
+endforeach()
+
 # Headers, each set only with the library that it belongs to.
 set(left_out)
 foreach(name IN ITEMS server testing)
@@ -32,16 +58,22 @@ foreach(name IN ITEMS server testing)
     list(APPEND left_out PATTERN ${name} EXCLUDE)
   endif()
 endforeach()
+foreach(sink IN ITEMS prometheus opentelemetry)
+  if(NOT sink IN_LIST sinks)
+    list(APPEND left_out PATTERN ${sink}.h EXCLUDE)
+  endif()
+endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/userclient DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" ${left_out})
 get_target_property(generated_dir userclient_proto BINARY_DIR)
 install(DIRECTORY ${generated_dir}/user ${generated_dir}/userclient DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.pb.h")
+install(FILES ${generated_dir}/userclient/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/userclient)
 
 # Programs and data.
 foreach(program IN ITEMS userctl user_server)
   if(TARGET ${program})
-    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
   endif()
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/ DESTINATION ${data_dir}/proto FILES_MATCHING PATTERN "*.proto")
@@ -67,14 +99,14 @@ file(RELATIVE_PATH prefix_from_pkgconfig
 string(REGEX REPLACE "/$" "" prefix_from_pkgconfig "${prefix_from_pkgconfig}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/userclient.pc.in userclient.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/userclient.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(sink IN LISTS sinks)
+  set(sink_needs_prometheus prometheus-cpp-core)
+  set(sink_needs_opentelemetry opentelemetry_api)
+  set(sink_needs ${sink_needs_${sink}})
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/userclient-sink.pc.in userclient-${sink}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/userclient-${sink}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
 
-# `cpack`, for a build of this project on its own: one archive that holds the prefix.
 if(PROJECT_IS_TOP_LEVEL)
-  set(CPACK_GENERATOR TGZ)
-  set(CPACK_PACKAGE_VENDOR "the userclient authors")
-  set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
-  set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
-  set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
-  set(CPACK_VERBATIM_VARIABLES ON)
-  include(CPack)
+  include(UserclientPackage)
 endif()

@@ -11,7 +11,17 @@ function(userclient_target target)
     target_link_options(${target} PUBLIC -fsanitize=${USERCLIENT_SANITIZER})
     get_target_property(type ${target} TYPE)
     if(type STREQUAL EXECUTABLE AND USERCLIENT_SANITIZER MATCHES address)
-      target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/asan_exit.cc)
+      target_sources(${target} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/asan_exit.cc)
     endif()
+  endif()
+endfunction()
+
+# userclient_precompile(<target> [headers...]): with USERCLIENT_PRECOMPILE_HEADERS, gRPC's headers and these are read once for all
+# sources of a target that is made of many. It saves a builder that starts from nothing half its time; everyday builds go without, so
+# that a missing include is noticed.
+function(userclient_precompile target)
+  if(USERCLIENT_PRECOMPILE_HEADERS)
+    target_precompile_headers(${target} PRIVATE <algorithm> <functional> <map> <string> <vector> <grpcpp/grpcpp.h>
+      <grpcpp/generic/generic_stub.h> <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/synchronization/mutex.h> ${ARGN})
   endif()
 endfunction()

@@ -137,6 +137,8 @@ PendingCall<BatchResult> UserClient::BatchCreateUsersAsync(std::vector<CreateUse
   return internal::CreateBatchAsync(std::move(users), std::move(batch), std::move(options), impl_->SendChunk());
 }
 
+ClientSnapshot UserClient::Snapshot() const { return impl_->service_.Snapshot(); }
+
 bool UserClient::WaitReady(std::chrono::nanoseconds timeout) const { return impl_->service_.WaitReady(timeout); }
 
 bool UserClient::Shutdown(std::chrono::nanoseconds timeout) const { return impl_->service_.Shutdown(timeout); }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "userclient/rejection.h"
 
 namespace userclient {
 
@@ -105,6 +106,8 @@ struct CallReport {
   AnswerSource source = AnswerSource::kServer;
   /// kStale: how long ago the server gave this answer.
   std::chrono::nanoseconds age{};
+  /// kRejected: what the client refused it for; absent if its options could not be used (INVALID_ARGUMENT).
+  std::optional<Rejection> rejection{};
 };
 
 /// The report inside the status of a failed call; nullopt for a status that no call of this library returned.

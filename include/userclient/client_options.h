@@ -3,8 +3,10 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "userclient/channel_factory.h"
 #include "userclient/circuit_breaker.h"
@@ -13,6 +15,8 @@
 #include "userclient/fallback.h"
 
 namespace userclient {
+
+class Observer;
 
 /// How to reach a service: `target` and `credentials`, which have no default, or a `channel_factory`.
 struct ClientOptions {
@@ -45,6 +49,9 @@ struct ClientOptions {
 
   /// Told of changes of the config, the credentials and the endpoints, also of those that could not be made.
   ClientListener on_event{};
+
+  /// Told of every call and attempt, and of the two above as well (observer.h): log, metrics, traces. In this order.
+  std::vector<std::shared_ptr<Observer>> observers{};
 
   /// By the name of the method ("GetUser"), for calls that bring none of their own.
   std::map<std::string, Fallback> fallbacks{};

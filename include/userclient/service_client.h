@@ -40,6 +40,7 @@
 #include "absl/status/statusor.h"
 #include "userclient/call_options.h"
 #include "userclient/client_options.h"
+#include "userclient/client_snapshot.h"
 #include "userclient/conversation.h"
 #include "userclient/internal/ask_stream.h"
 #include "userclient/internal/call_engine.h"
@@ -319,6 +320,9 @@ class ServiceClient {
   absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision) const {
     return internal::OverrideCircuit(*core_, compartment, decision);
   }
+
+  /// What it is doing at this moment; see client_snapshot.h.
+  ClientSnapshot Snapshot() const { return internal::Snapshot(*core_); }
 
   /// Connects every channel. True when all are ready, false when the time is over.
   bool WaitReady(std::chrono::nanoseconds timeout) const { return internal::WaitReady(*core_, timeout); }

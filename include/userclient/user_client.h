@@ -20,8 +20,8 @@
 ///   service_client.h  the same for a service of your own    user_list.h     every user, page by page
 ///   client_events.h   what a client notices between calls  diagnose.h      why no server can be reached
 ///   message_stream.h  the messages of a stream              user_watch.h    changes of users, as they happen
-///   user_batch.h      many users created at once            user_lookup.h   users looked up as they are asked for   user_batch.h
-///   creating many users
+///   user_batch.h      many users created at once            user_lookup.h   users looked up as they are asked for
+///   observer.h        log, metrics and traces               client_snapshot.h  a look inside
 
 #include <chrono>
 #include <concepts>
@@ -40,6 +40,7 @@
 #include "userclient/call_options.h"
 #include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
+#include "userclient/client_snapshot.h"
 #include "userclient/message_stream.h"
 #include "userclient/pending_call.h"
 #include "userclient/rejection.h"
@@ -163,6 +164,9 @@ class UserClient {
   /// Takes the circuit breaker of a compartment out of its own hands, or gives it back. *Errors:* NOT_FOUND if there is no such
   /// compartment, FAILED_PRECONDITION if it has no breaker.
   absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision) const;
+
+  /// What it is doing at this moment: compartments, breakers, channels, endpoints, traffic. See client_snapshot.h.
+  ClientSnapshot Snapshot() const;
 
   /// Connects every channel of every compartment, so that the first calls find connections. Blocks until all are ready: true; or
   /// until the time is over: false.

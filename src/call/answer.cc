@@ -25,16 +25,19 @@ bool NeedsKey(const MethodPlan& plan) {
 
 absl::Status Unusable(const MethodPlan& plan, const CallOptions& options, absl::Status status) {
   const TimePoint now = Now();
-  return CallRecorder(plan, options, now).Finish(std::move(status), CallEnd::kRejected, now);
+  CallRecorder recorder(plan, options, now);
+  recorder.Begin(CallRole::kCall, CallObservation::Begin(plan, options));
+  return recorder.Finish(std::move(status), CallEnd::kRejected, now);
 }
 
 /// A call that has a stand-in.
 class StandInCall final : public TypedCall {
  public:
-  StandInCall(const MethodPlan& plan, CallOptions& options, std::string key, std::unique_ptr<TypedCall> call)
+  StandInCall(const MethodPlan& plan, CallOptions& options, std::string key, std::unique_ptr<TypedCall> call,
+              std::shared_ptr<CallObservation> observation)
       : answers_(plan.answers),
         fallback_(std::move(options.fallback)),
-        stand_in_(answers_.get(), fallback_, std::move(key), options.report),
+        stand_in_(answers_.get(), fallback_, std::move(key), options.report, std::move(observation)),
         call_(std::move(call)) {}
 
   void Start(int number, const PooledChannel& channel, grpc::ClientContext& context,
@@ -46,8 +49,10 @@ class StandInCall final : public TypedCall {
     if (status.ok()) {
       stand_in_.Keep(call_->response(winner));
     } else if (stand_in_.Answer(status, call_->response(kStandIn))) {
-      return call_->Complete(absl::OkStatus(), kStandIn);
+      status = absl::OkStatus();
+      winner = kStandIn;
     }
+    stand_in_.End();
     call_->Complete(std::move(status), winner);
   }
 
@@ -67,18 +72,22 @@ absl::Status AnswerBlocking(ClientCore& core, int method, const CallOptions& opt
                             MessageLite& response, BlockingAttempt attempt) {
   const std::shared_ptr<const MethodPlan> kept = core.plan(method);
   const MethodPlan& plan = *kept;
-  if (plan.answers == nullptr && !options.fallback) return CallBlocking(core, plan, options, attempt);
+  if (plan.answers == nullptr && !options.fallback) {
+    return CallBlocking(core, plan, options, attempt, CallObservation::Begin(plan, options));
+  }
 
   if (absl::Status wrong = CheckFallback(options.fallback, response); !wrong.ok())
     return Unusable(plan, options, std::move(wrong));
   std::string key = NeedsKey(plan) ? RequestKey(request, options.metadata) : std::string();
-  const StandIn stand_in(plan.answers.get(), options.fallback, std::move(key), options.report);
-  absl::Status status = CallBlocking(core, plan, options, attempt);
+  std::shared_ptr<CallObservation> observation = CallObservation::Begin(plan, options);
+  const StandIn stand_in(plan.answers.get(), options.fallback, std::move(key), options.report, observation);
+  absl::Status status = CallBlocking(core, plan, options, attempt, std::move(observation));
   if (status.ok()) {
     stand_in.Keep(response);
   } else if (stand_in.Answer(status, response)) {
-    return absl::OkStatus();
+    status = absl::OkStatus();
   }
+  stand_in.End();
   return status;
 }
 
@@ -87,7 +96,9 @@ std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int me
   std::shared_ptr<const MethodPlan> kept = core->plan(method);
   const MethodPlan& plan = *kept;
   if (plan.answers == nullptr && !options.fallback) {
-    return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(call));
+    auto observation = CallObservation::Begin(plan, options);
+    return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(call), CallRole::kCall,
+                     std::move(observation));
   }
 
   if (absl::Status wrong = CheckFallback(options.fallback, call->response(0)); !wrong.ok()) {
@@ -96,14 +107,16 @@ std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int me
     return nullptr;
   }
   std::string key = NeedsKey(plan) ? RequestKey(call->request(), options.metadata) : std::string();
+  std::shared_ptr<CallObservation> observation = CallObservation::Begin(plan, options);
   if (plan.answers != nullptr && plan.answers->flights != nullptr) {
     auto shared = std::make_shared<SharedCall>(std::move(core), method, std::move(kept), std::move(options), std::move(key),
-                                               std::move(call));
+                                               std::move(call), std::move(observation));
     shared->Begin();
     return shared;
   }
-  auto stood_in_for = std::make_unique<StandInCall>(plan, options, std::move(key), std::move(call));
-  return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(stood_in_for));
+  auto stood_in_for = std::make_unique<StandInCall>(plan, options, std::move(key), std::move(call), observation);
+  return CallAsync(std::move(core), std::move(kept), std::move(options), std::move(stood_in_for), CallRole::kCall,
+                   std::move(observation));
 }
 
 bool WaitsOnAsync(const ClientCore& core, int method) { return core.WaitsOnAsync(method); }

@@ -12,7 +12,7 @@
 
 namespace userclient::internal {
 AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
-                     std::unique_ptr<TypedCall> typed)
+                     std::unique_ptr<TypedCall> typed, CallRole role, std::shared_ptr<CallObservation> observation)
     : core_(std::move(core)),
       kept_plan_(std::move(plan)),
       plan_(*kept_plan_),
@@ -23,7 +23,9 @@ AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const Met
       deadline_(DeadlineOf(plan_, options_, start_)),
       recorder_(plan_, options_, start_),
       attempt_plan_(plan_, start_, deadline_.at),
-      seat_(compartment_, [this] { PostFromOutside({.kind = kSeat}); }) {}
+      seat_(compartment_, [this] { PostFromOutside({.kind = kSeat}); }) {
+  recorder_.Begin(role, std::move(observation));
+}
 
 void AsyncCall::Begin() { BeginWith({.kind = kBegin}); }
 
@@ -110,7 +112,9 @@ bool AsyncCall::StartAttempt(Attempt& next, AttemptReason reason) {
   }
   run.permit = std::move(admission.permit);
   run.deadline = AttemptDeadline(plan_, deadline_, run.began);
-  next.context.emplace(options_, run.deadline, sent_++);
+  run.number = sent_++;
+  next.context.emplace(options_, run.deadline, run.number,
+                       recorder_.NoteAttemptStart({.number = run.number, .reason = reason, .waited = run.waited}));
   if (admission.probe) next.context->grpc().set_wait_for_ready(false);
   next.channel = compartment_.channels().Take();
   next.under_way = true;
@@ -234,8 +238,9 @@ void AsyncCall::FinishWith(int winner, CallEnd end) {
       plan_.latencies->Record(now - other.run.began, now);
     }
     if (won.status.ok() && !recorder_.wants_success()) continue;
-    recorder_.NoteAttempt(*other.context, absl::CancelledError("cancelled here: another attempt had ended the call"),
-                          other.run.reason, other.run.waited, other.run.began, now);
+    recorder_.NoteAttempt(other.run.number, *other.context,
+                          absl::CancelledError("cancelled here: another attempt had ended the call"), other.run.reason,
+                          other.run.waited, other.run.began, now);
   }
   End(recorder_.Finish(won.status, end, now), winner);
 }
@@ -259,16 +264,12 @@ void AsyncCall::End(absl::Status status, int winner) {
 }
 
 std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan,
-                                      CallOptions options, std::unique_ptr<TypedCall> call) {
-  auto async = std::make_shared<AsyncCall>(std::move(core), std::move(plan), std::move(options), std::move(call));
+                                      CallOptions options, std::unique_ptr<TypedCall> call, CallRole role,
+                                      std::shared_ptr<CallObservation> observation) {
+  auto async = std::make_shared<AsyncCall>(std::move(core), std::move(plan), std::move(options), std::move(call), role,
+                                           std::move(observation));
   async->Begin();
   return async;
-}
-
-std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
-                                      std::unique_ptr<TypedCall> call) {
-  std::shared_ptr<const MethodPlan> plan = core->plan(method);
-  return CallAsync(std::move(core), std::move(plan), std::move(options), std::move(call));
 }
 
 }  // namespace userclient::internal

@@ -25,7 +25,7 @@ namespace userclient::internal {
 class AsyncCall final : public CallHandle, public EventCall {
  public:
   AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan, CallOptions options,
-            std::unique_ptr<TypedCall> typed);
+            std::unique_ptr<TypedCall> typed, CallRole role, std::shared_ptr<CallObservation> observation);
 
   /// Begins. Once.
   void Begin();
@@ -121,8 +121,9 @@ class AsyncCall final : public CallHandle, public EventCall {
   std::optional<std::stop_callback<CancelOnStop>> cancel_on_shutdown_;
 };
 
-/// Starts a call by this plan; its end is reported through `call`, maybe before this returns.
+/// Starts a call by this plan; its end is reported through `call`, maybe before this returns. `observation` may be null.
 std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan,
-                                      CallOptions options, std::unique_ptr<TypedCall> call);
+                                      CallOptions options, std::unique_ptr<TypedCall> call, CallRole role,
+                                      std::shared_ptr<CallObservation> observation);
 
 }  // namespace userclient::internal

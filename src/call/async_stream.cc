@@ -102,6 +102,7 @@ void AsyncStream::Handle(Event event) {
 void AsyncStream::OnBegin() {
   // Cancelled before it began.
   if (finished_) return;
+  recorder_.Begin(CallRole::kCall, CallObservation::Begin(plan_, options_));
   if (absl::Status unusable = CheckMetadata(options_.metadata); !unusable.ok()) {
     return Finish(std::move(unusable), CallEnd::kRejected);
   }
@@ -138,7 +139,9 @@ void AsyncStream::StartAttempt(AttemptReason reason) {
   if (sent_ > 0) run_.waited = now - last_ended_;
   if (core_->tokens() != nullptr) run_.token_generation = core_->tokens()->generation();
   progressed_ = garbage_ = silent_ = parent_asked_ = false;
-  context_.emplace(options_, run_.deadline, sent_++);
+  run_.number = sent_++;
+  context_.emplace(options_, run_.deadline, run_.number,
+                   recorder_.NoteAttemptStart({.number = run_.number, .reason = reason, .waited = run_.waited}));
   if (admission.probe) context_->grpc().set_wait_for_ready(false);
   channel_ = compartment_.channels().Take();
   under_way_ = true;
@@ -166,7 +169,8 @@ TimePoint AsyncStream::AttemptEndsAt(TimePoint now) const {
 // ---- Messages
 
 void AsyncStream::Read() {
-  if (!under_way_ || !may_read_ || reading_ || cancelled_ || silent_ || garbage_ || !typed_->HasRoom()) return;
+  if (!under_way_ || !may_read_ || reading_ || cancelled_ || silent_ || garbage_) return;
+  if (!typed_->HasRoom()) return WatchPause();
   reading_ = true;
   if (kind_.idle_timeout) last_message_ = Now();
   typed_->Read();
@@ -216,6 +220,12 @@ void AsyncStream::WatchSilence() {
   if (complete_) limit = std::min(limit.value_or(kWaitForEnd), kWaitForEnd);
   if (!limit) return SetTimer(std::nullopt);
   SetTimer(SilentSince().value_or(Now()) + *limit);
+}
+
+/// gRPC tells of the end of an attempt only to one who reads.
+void AsyncStream::WatchPause() {
+  if (run_.deadline == TimePoint::max() || (timer() && *timer() <= run_.deadline)) return;
+  SetTimer(run_.deadline);
 }
 
 std::optional<TimePoint> AsyncStream::SilentSince() const {
@@ -290,9 +300,11 @@ void AsyncStream::OnTimer() {
   if (finished_) return;
   if (under_way_) {
     if (timer()) return;
+    if (!reading_ && Now() >= run_.deadline) return StopReading();
     const std::optional<TimePoint> since = SilentSince();
     // The limit may have changed since the timer was set, or the application may just have made room.
     WatchSilence();
+    if (!reading_) WatchPause();
     if (!since || !timer() || *timer() > Now()) return;
     last_message_ = *since;
     silent_ = true;

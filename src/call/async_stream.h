@@ -65,6 +65,8 @@ class AsyncStream final : public StreamHandle, public StreamEvents, public Event
   void WaitFor(TimePoint time, AttemptReason reason);
   /// For as long as the attempt runs: until it has been silent for too long.
   void WatchSilence();
+  /// While the application has no room.
+  void WatchPause();
   /// While it should not be.
   std::optional<TimePoint> SilentSince() const;
 

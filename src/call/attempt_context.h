@@ -18,8 +18,9 @@ namespace userclient::internal {
 /// The grpc::ClientContext of one attempt, as the call's options want it.
 class AttemptContext {
  public:
-  /// `previous_attempts` goes to the server as `grpc-previous-rpc-attempts` (gRFC A6), unless it is 0.
-  AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts);
+  /// `previous_attempts` goes to the server as `grpc-previous-rpc-attempts` (gRFC A6), unless it is 0. `added` goes there with
+  /// the caller's metadata; a trace context in it takes the place of the caller's and the parent's.
+  AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts, const Metadata& added);
   AttemptContext(const AttemptContext&) = delete;
   AttemptContext& operator=(const AttemptContext&) = delete;
 
@@ -50,7 +51,7 @@ class AttemptContext {
   std::optional<std::stop_callback<Cancel>> cancel_on_shutdown_;
 };
 
-/// The same moment for gRPC: libstdc++'s steady clock and gRPC's monotonic one both are CLOCK_MONOTONIC.
+/// The same moment for gRPC, whose monotonic clock may count from another beginning than libstdc++'s steady one.
 gpr_timespec ToTimespec(TimePoint time);
 
 /// The parent's deadline by the steady clock; nullopt if it has none.

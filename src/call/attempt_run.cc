@@ -46,8 +46,9 @@ AttemptEnd Conclude(AttemptRun& run, const MethodPlan& plan, const CallDeadline&
     end.pushback = context.pushback();
     end.committed = context.ReceivedHeaders();
   }
+  if (!status.ok()) plan.compartment->traffic().CountFailedAttempt();
   if (!status.ok() || recorder.wants_success()) {
-    recorder.NoteAttempt(context, status, run.reason, run.waited, run.began, ended);
+    recorder.NoteAttempt(run.number, context, status, run.reason, run.waited, run.began, ended);
   }
   return end;
 }

@@ -16,6 +16,8 @@ namespace userclient::internal {
 
 /// One attempt that the breaker has let through.
 struct AttemptRun {
+  /// ObservedAttempt::number.
+  int number = 0;
   AttemptReason reason = AttemptReason::kFirst;
   /// Between the end of the one before and the beginning of this one.
   Duration waited{};

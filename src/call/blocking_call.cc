@@ -19,11 +19,13 @@
 namespace userclient::internal {
 
 // The whole way of a blocking unary call, from top to bottom (docs/life_of_a_call.md).
-absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOptions& options, BlockingAttempt make_attempt) {
+absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOptions& options, BlockingAttempt make_attempt,
+                          std::shared_ptr<CallObservation> observation) {
   // Plan: everything the method goes by, as it was when the call began.
   Compartment& compartment = *plan.compartment;
   const TimePoint start = Now();
   CallRecorder recorder(plan, options, start);
+  recorder.Begin(CallRole::kCall, std::move(observation));
   if (absl::Status unusable = CheckCall(options); !unusable.ok())
     return recorder.Finish(std::move(unusable), CallEnd::kRejected, start);
   const CallGate::Pass pass = core.gate().Enter();
@@ -65,7 +67,9 @@ absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOp
     run.permit = std::move(admission.permit);
     run.deadline = AttemptDeadline(plan, deadline, run.began);
     if (core.tokens() != nullptr) run.token_generation = core.tokens()->generation();
-    AttemptContext context(options, run.deadline, sent++);
+    run.number = sent++;
+    AttemptContext context(options, run.deadline, run.number,
+                           recorder.NoteAttemptStart({.number = run.number, .reason = run.reason, .waited = run.waited}));
     context.CancelOn(options.stop, pass.cancelled());
     if (admission.probe) context.grpc().set_wait_for_ready(false);
     {
@@ -110,7 +114,7 @@ absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOp
 
 absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& options, BlockingAttempt attempt) {
   const std::shared_ptr<const MethodPlan> plan = core.plan(method);
-  return CallBlocking(core, *plan, options, attempt);
+  return CallBlocking(core, *plan, options, attempt, CallObservation::Begin(*plan, options));
 }
 
 }  // namespace userclient::internal

@@ -20,11 +20,11 @@ void CallGate::Leave(size_t shard) {
   left_.notify_all();
 }
 
-bool CallGate::Empty() const {
+int64_t CallGate::inside() const {
   int64_t inside = 0;
   // A call leaves by the shard through which it came in, so no count is ever below zero, and a sum of zero means that all are.
   for (const Shard& shard : shards_) inside += shard.inside.load(std::memory_order_seq_cst);
-  return inside == 0;
+  return inside;
 }
 
 void CallGate::CloseForEntry() { closed_.store(true, std::memory_order_seq_cst); }
@@ -34,11 +34,11 @@ bool CallGate::Close(TimePoint deadline) {
   for (Shard& shard : shards_) shard.closing.request_stop();
   {
     std::unique_lock lock(mutex_);
-    if (left_.wait_until(lock, deadline, [this] { return Empty(); })) return true;
+    if (left_.wait_until(lock, deadline, [this] { return inside() == 0; })) return true;
   }
   CloseNow();
   std::unique_lock lock(mutex_);
-  left_.wait(lock, [this] { return Empty(); });
+  left_.wait(lock, [this] { return inside() == 0; });
   return false;
 }
 

@@ -60,6 +60,9 @@ class CallGate {
   /// Lets nobody in any more, and no more.
   void CloseForEntry();
 
+  /// Calls under way.
+  int64_t inside() const;
+
   /// The same for one who must not wait: lets nobody in any more and cancels who is inside.
   void CloseNow();
 
@@ -73,7 +76,6 @@ class CallGate {
   };
 
   void Leave(size_t shard);
-  bool Empty() const;
 
   std::atomic<bool> closed_{false};
   std::array<Shard, kShards> shards_;

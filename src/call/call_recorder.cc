@@ -8,8 +8,20 @@
 
 namespace userclient::internal {
 
-void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status& status, AttemptReason reason, Duration waited,
-                               TimePoint began, TimePoint ended) {
+void CallRecorder::Begin(CallRole role, std::shared_ptr<CallObservation> observation) {
+  counted_ = role == CallRole::kCall;
+  if (counted_) plan_.compartment->traffic().CountCall();
+  observation_ = std::move(observation);
+}
+
+const Metadata& CallRecorder::NoteAttemptStart(const ObservedAttempt& attempt) {
+  plan_.compartment->traffic().CountAttempt(attempt.reason);
+  static const auto* const none = new Metadata;
+  return observation_ == nullptr ? *none : observation_->AttemptStarts(attempt);
+}
+
+void CallRecorder::NoteAttempt(int number, const AttemptContext& context, const absl::Status& status, AttemptReason reason,
+                               Duration waited, TimePoint began, TimePoint ended) {
   // A stream may be resumed for years. How it began, and what happened last, is what somebody will ask for.
   if (attempts_.size() >= kMostAttempts) attempts_.erase(attempts_.begin() + 1);
   attempts_.push_back({.reason = reason,
@@ -18,9 +30,11 @@ void CallRecorder::NoteAttempt(const AttemptContext& context, const absl::Status
                        .started = began - start_,
                        .duration = ended - began,
                        .status = status});
+  if (observation_ != nullptr) observation_->AttemptEnded(number, attempts_.back());
 }
 
 absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint now) {
+  CountFailure(status);
   if (status.ok() && !wants_success()) return status;
   const bool found_no_server =
       !attempts_.empty() && attempts_.back().peer.empty() && absl::IsUnavailable(attempts_.back().status);
@@ -36,11 +50,14 @@ absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint no
                                      .duration = now - start_,
                                      .attempts = std::move(attempts_),
                                      .end = end,
-                                     .code = code});
+                                     .code = code,
+                                     .rejection = rejection_});
 }
 
 absl::Status CallRecorder::FinishShared(absl::Status status, CallReport shared, TimePoint shared_start, AnswerSource source,
                                         TimePoint now) {
+  CountFailure(status);
+  if (counted_ && shared.rejection) plan_.compartment->traffic().CountRejectedCall();
   if (status.ok() && !wants_success()) return status;
   shared.budget = budget_;
   shared.duration = now - start_;
@@ -49,14 +66,21 @@ absl::Status CallRecorder::FinishShared(absl::Status status, CallReport shared, 
   return Deliver(std::move(status), std::move(shared));
 }
 
+void CallRecorder::CountFailure(const absl::Status& status) {
+  if (counted_ && !status.ok()) plan_.compartment->traffic().CountFailedCall();
+}
+
 absl::Status CallRecorder::Deliver(absl::Status status, CallReport report) {
   if (!status.ok()) AttachReport(report, status);
+  if (observation_ != nullptr) observation_->Ended(report, status);
   if (options_.report != nullptr) *options_.report = std::move(report);
   return status;
 }
 
 absl::Status CallRecorder::Reject(Rejection rejection, absl::Status status, TimePoint now, std::optional<Duration> retry_after) {
   AttachRejection(rejection, retry_after, status);
+  rejection_ = rejection;
+  if (counted_) plan_.compartment->traffic().CountRejectedCall();
   return Finish(std::move(status), CallEnd::kRejected, now);
 }
 

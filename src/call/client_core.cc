@@ -137,6 +137,7 @@ absl::Status CheckConfigFor(const ServiceConfig& config, const google::protobuf:
 ClientCore::ClientCore(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service,
                        const TransportCredentials& credentials, PlanMaker maker, std::shared_ptr<const PlanBook> book)
     : service_(service),
+      target_(options.target),
       config_file_(options.service_config_file),
       credentials_(options.credentials.value_or(Credentials::Insecure())),
       tokens_(credentials.tokens),
@@ -146,7 +147,11 @@ ClientCore::ClientCore(const ClientOptions& options, const google::protobuf::Ser
   for (const MethodPlan& plan : book_.Get()->plans) AddFacts(plan);
 }
 
-ClientCore::~ClientCore() = default;
+ClientCore::~ClientCore() {
+  // It may still be telling something, or about to ask for itself.
+  if (keeper_ != nullptr) keeper_->Stop();
+  if (observers_ != nullptr) observers_->TellEnd();
+}
 
 absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptions& options,
                                                                const google::protobuf::ServiceDescriptor& service,
@@ -164,6 +169,10 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   if (options.file_check_interval < std::chrono::nanoseconds::zero()) {
     return absl::InvalidArgumentError("file_check_interval: is negative; 0 turns it off");
   }
+  const auto null_observer = std::find(options.observers.begin(), options.observers.end(), nullptr);
+  if (null_observer != options.observers.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("observers[", null_observer - options.observers.begin(), "]: is null"));
+  }
   // First, so that no change of them goes unnoticed.
   WatchedFiles config_files(FilesOf(options.service_config_file));
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);
@@ -174,6 +183,7 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
       MakeTransportCredentials(options.credentials.value_or(Credentials::Insecure()));
   if (!credentials.ok()) return credentials.status();
 
+  const std::shared_ptr<ClientObservers> observers = ObserversOf(options, service);
   PlanMaker maker(options, service,
                   {.target = options.target,
                    .credentials = credentials->channel,
@@ -181,13 +191,36 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
                    .authority = credentials->authority,
                    .user_agent = options.user_agent,
                    .client_number = NextClientNumber()},
-                  make_stub);
+                  make_stub, observers);
   absl::StatusOr<std::shared_ptr<const PlanBook>> book = maker.Make(*std::move(config), 1, nullptr);
   if (!book.ok()) return book.status();
   std::shared_ptr<ClientCore> core(new ClientCore(options, service, *credentials, std::move(maker), *std::move(book)), Destroy);
-  core->keeper_ = std::make_unique<ClientKeeper>(*core, options, std::move(config_files));
+  core->keeper_ = std::make_unique<ClientKeeper>(*core, options, std::move(config_files), TellAll(options.on_event, observers));
+  if (observers != nullptr) {
+    observers->client.snapshot = [weak = std::weak_ptr<ClientCore>(core)]() -> std::optional<ClientSnapshot> {
+      const std::shared_ptr<ClientCore> alive = weak.lock();
+      if (alive == nullptr) return std::nullopt;
+      return alive->Snapshot();
+    };
+    core->observers_ = observers;
+    observers->TellStart();
+  }
   if (absl::Status status = core->keeper_->Start(); !status.ok()) return status;
   return core;
+}
+
+std::shared_ptr<ClientObservers> ClientCore::ObserversOf(const ClientOptions& options,
+                                                         const google::protobuf::ServiceDescriptor& service) {
+  if (options.observers.empty()) return nullptr;
+  auto observers = std::make_shared<ClientObservers>();
+  observers->client.service = std::string(service.full_name());
+  observers->client.target = options.target;
+  for (int i = 0; i < service.method_count(); ++i) {
+    observers->client.methods.push_back(absl::StrCat(observers->client.service, "/", std::string(service.method(i)->name())));
+  }
+  observers->client.methods.emplace_back("grpc.health.v1.Health/Check");
+  observers->observers = options.observers;
+  return observers;
 }
 
 // ---- Changes
@@ -207,8 +240,22 @@ void ClientCore::NoteLeavers(const PlanBook& before, const PlanBook& now) {
   absl::MutexLock lock(&leavers_lock_);
   std::erase_if(leavers_, [](const auto& pool) { return pool.expired(); });
   for (const auto& [name, compartment] : before.compartments) {
-    if (!now.compartments.contains(name)) leavers_.emplace_back(compartment->shared_channels());
+    if (now.compartments.contains(name)) continue;
+    leavers_.emplace_back(compartment->shared_channels());
+    leavers_traffic_.push_back(compartment->shared_traffic());
   }
+}
+
+TrafficCounts ClientCore::TrafficOfLeavers() {
+  TrafficCounts sum;
+  std::erase_if(leavers_traffic_, [&](const std::shared_ptr<TrafficCounters>& traffic) {
+    // Nobody else is left to count.
+    const bool gone = traffic.use_count() == 1;
+    Add(traffic->Totals(), gone ? traffic_of_the_gone_ : sum);
+    return gone;
+  });
+  Add(traffic_of_the_gone_, sum);
+  return sum;
 }
 
 std::vector<std::shared_ptr<ChannelPool>> ClientCore::Pools() {
@@ -326,6 +373,44 @@ absl::Status ClientCore::OverrideCircuit(std::string_view compartment, CircuitOv
   return absl::OkStatus();
 }
 
+// ---- A look inside
+
+ClientSnapshot ClientCore::Snapshot() {
+  const std::shared_ptr<const PlanBook> book = book_.Get();
+  const TimePoint now = std::chrono::steady_clock::now();
+  ClientSnapshot snapshot = {.service = std::string(service_.full_name()),
+                             .target = target_,
+                             .config_version = book->version,
+                             .taken_at = std::chrono::system_clock::now(),
+                             .uptime = now - made_at_,
+                             .calls_in_flight = gate_.inside()};
+  {
+    absl::MutexLock lock(&changes_);
+    snapshot.shut_down = shut_down_;
+  }
+  for (const auto& [name, compartment] : book->compartments) {
+    snapshot.compartments.push_back(compartment->Snapshot(now));
+    Add(snapshot.compartments.back().traffic, snapshot.traffic);
+  }
+  {
+    absl::MutexLock lock(&leavers_lock_);
+    Add(TrafficOfLeavers(), snapshot.traffic);
+  }
+  if (const auto resolution = keeper_->Resolution()) {
+    snapshot.resolution = {.endpoints = resolution->endpoints,
+                           .status = resolution->failure,
+                           .lookups = resolution->lookups,
+                           .changes = resolution->changes};
+    if (resolution->last_success) snapshot.resolution->age = now - *resolution->last_success;
+  }
+  if (book->throttle != nullptr) {
+    snapshot.throttle = {.tokens = book->throttle->tokens(),
+                         .max_tokens = static_cast<double>(book->throttle->options().max_tokens),
+                         .allows_retries = book->throttle->AllowsRetry()};
+  }
+  return snapshot;
+}
+
 // ---- The rest
 
 int ClientCore::IndexOf(std::string_view method) const {
@@ -385,6 +470,8 @@ absl::Status SetConfig(ClientCore& core, const ServiceConfig& config) { return c
 absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision) {
   return core.OverrideCircuit(compartment, decision);
 }
+
+ClientSnapshot Snapshot(ClientCore& core) { return core.Snapshot(); }
 
 bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout) {
   return CheckMayBlock().ok() && core.WaitReady(After(timeout));

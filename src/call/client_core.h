@@ -15,12 +15,15 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "call/call_gate.h"
+#include "call/client_observers.h"
 #include "call/plan_book.h"
 #include "call/plan_maker.h"
+#include "call/traffic_counters.h"
 #include "config/service_contract.h"
 #include "policy/snapshot_cell.h"
 #include "transport/credentials.h"
 #include "userclient/client_options.h"
+#include "userclient/client_snapshot.h"
 #include "userclient/service_config.h"
 
 namespace userclient::internal {
@@ -96,12 +99,19 @@ class ClientCore {
   /// True: all new channels are in use. To be called now and then until that. *Never blocks.*
   bool CarryOnRenewal();
 
+  /// As UserClient::Snapshot.
+  ClientSnapshot Snapshot();
+
   /// *Errors:* as UserClient::OverrideCircuit.
   absl::Status OverrideCircuit(std::string_view compartment, CircuitOverride decision);
 
  private:
   ClientCore(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service,
              const TransportCredentials& credentials, PlanMaker maker, std::shared_ptr<const PlanBook> book);
+
+  /// The observers of a client that is about to be made; null if there are none.
+  static std::shared_ptr<ClientObservers> ObserversOf(const ClientOptions& options,
+                                                      const google::protobuf::ServiceDescriptor& service);
 
   /// What is known of a method without its plan.
   struct MethodFacts {
@@ -113,11 +123,17 @@ class ClientCore {
   /// Of the present book, and of compartments that have left it and whose last calls and streams still go on.
   std::vector<std::shared_ptr<ChannelPool>> Pools();
   void NoteLeavers(const PlanBook& before, const PlanBook& now);
+  /// Of compartments that have left.
+  TrafficCounts TrafficOfLeavers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(leavers_lock_);
   absl::Status Publish(ServiceConfig config, int version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changes_);
 
   const google::protobuf::ServiceDescriptor& service_;
+  const std::string target_;
+  const TimePoint made_at_ = std::chrono::steady_clock::now();
   const std::optional<std::filesystem::path> config_file_;
   const Credentials credentials_;
+  /// Null: nobody observes.
+  std::shared_ptr<const ClientObservers> observers_;
   /// By position. Never moved: calls refer to them.
   std::deque<MethodFacts> methods_;
   /// Null: calls carry no bearer token.
@@ -132,6 +148,9 @@ class ClientCore {
   CredentialRotation rotation_ ABSL_GUARDED_BY(changes_);
   absl::Mutex leavers_lock_;
   std::vector<std::weak_ptr<ChannelPool>> leavers_ ABSL_GUARDED_BY(leavers_lock_);
+  /// Theirs, while calls of theirs go on; afterwards it is in the sum.
+  std::vector<std::shared_ptr<TrafficCounters>> leavers_traffic_ ABSL_GUARDED_BY(leavers_lock_);
+  TrafficCounts traffic_of_the_gone_ ABSL_GUARDED_BY(leavers_lock_);
   bool shut_down_ ABSL_GUARDED_BY(changes_) = false;
   /// Written under changes_.
   SnapshotCell<PlanBook> book_;

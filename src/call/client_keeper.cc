@@ -31,11 +31,11 @@ std::string CredentialFiles(const std::optional<Credentials>& credentials) {
 
 }  // namespace
 
-ClientKeeper::ClientKeeper(ClientCore& core, const ClientOptions& options, WatchedFiles config_files)
+ClientKeeper::ClientKeeper(ClientCore& core, const ClientOptions& options, WatchedFiles config_files, ClientListener on_event)
     : core_(core),
       target_(options.target),
       check_interval_(options.file_check_interval),
-      on_event_(options.on_event),
+      on_event_(std::move(on_event)),
       name_(DnsNameOf(options.target)),
       credential_files_(CredentialFiles(options.credentials)),
       config_files_(std::move(config_files)) {}
@@ -125,6 +125,12 @@ void ClientKeeper::OnConfig(const ServiceConfig& config, int version, const std:
   }
   StartThread();
   changed_.notify_all();
+}
+
+std::optional<DnsWatcher::Snapshot> ClientKeeper::Resolution() {
+  const std::lock_guard lock(mutex_);
+  if (watcher_ == nullptr) return std::nullopt;
+  return watcher_->snapshot();
 }
 
 void ClientKeeper::OnEndpoints(EndpointNews news, const Endpoints& endpoints) {

@@ -27,7 +27,7 @@ class ClientCore;
 class ClientKeeper {
  public:
   /// The core must live as long. The files are to be read for the first time before the core reads them.
-  ClientKeeper(ClientCore& core, const ClientOptions& options, WatchedFiles config_files);
+  ClientKeeper(ClientCore& core, const ClientOptions& options, WatchedFiles config_files, ClientListener on_event);
   /// As Stop.
   ~ClientKeeper();
 
@@ -42,6 +42,9 @@ class ClientKeeper {
 
   /// A new config was published; it says how often the name is looked up.
   void OnConfig(const ServiceConfig& config, int version, const std::string& subject);
+
+  /// What is known of the name; nullopt if there is none to follow, or it is not followed any more.
+  std::optional<DnsWatcher::Snapshot> Resolution();
 
   /// Nothing is looked after any more. Waits for the listener if it is just being told something; in the listener it does not
   /// wait.

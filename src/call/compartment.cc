@@ -35,10 +35,43 @@ AdaptiveLimit::Outcome OutcomeOf(const Judgement& judgement, absl::StatusCode co
   }
 }
 
+BreakerSnapshot SnapshotOf(const CircuitBreaker& breaker, const CircuitBreakerOptions& options, TimePoint now) {
+  const CircuitBreaker::Memory memory = breaker.Look(now);
+  BreakerSnapshot snapshot = {.state = memory.state,
+                              .changes = memory.sequence - 1,
+                              .calls = memory.counts.calls,
+                              .failures = memory.counts.failures,
+                              .slow_calls = memory.counts.slow_calls,
+                              .failures_in_a_row = memory.failures_in_a_row,
+                              .opens_at_failure_ratio = options.failure_ratio,
+                              .minimum_calls = options.minimum_calls};
+  if (memory.state == CircuitState::kOpen) snapshot.retry_after = std::max<Duration>(memory.open_until - now, Duration::zero());
+  return snapshot;
+}
+
+Connectivity ConnectivityOf(grpc_connectivity_state state) {
+  switch (state) {
+    case GRPC_CHANNEL_IDLE:
+      return Connectivity::kIdle;
+    case GRPC_CHANNEL_CONNECTING:
+      return Connectivity::kConnecting;
+    case GRPC_CHANNEL_READY:
+      return Connectivity::kReady;
+    case GRPC_CHANNEL_TRANSIENT_FAILURE:
+      return Connectivity::kTransientFailure;
+    case GRPC_CHANNEL_SHUTDOWN:
+      break;
+  }
+  return Connectivity::kShutdown;
+}
+
 }  // namespace
 
 Compartment::Compartment(const BulkheadConfig& config, std::shared_ptr<ChannelPool> channels, CircuitListener on_circuit_change)
-    : config_(config), channels_(std::move(channels)), on_circuit_change_(std::move(on_circuit_change)) {
+    : config_(config),
+      channels_(std::move(channels)),
+      traffic_(std::make_shared<TrafficCounters>()),
+      on_circuit_change_(std::move(on_circuit_change)) {
   if (config.adaptive_limit) adaptive_limit_ = std::make_shared<AdaptiveLimit>(*config.adaptive_limit);
   if (const auto limit = LimitOf(config, adaptive_limit_.get())) {
     limiter_ = std::make_shared<ConcurrencyLimiter>(*limit, kLongestLine);
@@ -47,7 +80,7 @@ Compartment::Compartment(const BulkheadConfig& config, std::shared_ptr<ChannelPo
 }
 
 Compartment::Compartment(const BulkheadConfig& config, const Compartment& before, TimePoint now)
-    : config_(config), channels_(before.channels_), on_circuit_change_(before.on_circuit_change_) {
+    : config_(config), channels_(before.channels_), traffic_(before.traffic_), on_circuit_change_(before.on_circuit_change_) {
   if (config.adaptive_limit) {
     const bool same = config.adaptive_limit == before.config_.adaptive_limit;
     adaptive_limit_ = same ? before.adaptive_limit_ : GoOnFrom(*config.adaptive_limit, before.limiter_.get());
@@ -70,6 +103,24 @@ Compartment::Compartment(const BulkheadConfig& config, const Compartment& before
 void Compartment::HandOverTo(std::shared_ptr<Compartment> heir) {
   kept_heir_ = std::move(heir);
   heir_.store(kept_heir_.get(), std::memory_order_release);
+}
+
+CompartmentSnapshot Compartment::Snapshot(TimePoint now) const {
+  CompartmentSnapshot snapshot = {.name = config_.name, .in_use = channels_->in_flight(), .traffic = traffic_->Totals()};
+  if (limiter_ != nullptr) {
+    snapshot.limit = limiter_->limit();
+    snapshot.adaptive = adaptive_limit_ != nullptr;
+    snapshot.in_use = limiter_->in_flight();
+    snapshot.waiting = limiter_->waiting();
+  }
+  if (breaker_ != nullptr) snapshot.breaker = SnapshotOf(*breaker_, *config_.circuit_breaker, now);
+  for (const ChannelPool::ChannelState& channel : channels_->channels()) {
+    snapshot.channels.push_back({.number = channel.pool_number,
+                                 .connectivity = ConnectivityOf(channel.connectivity),
+                                 .calls_in_flight = channel.in_flight,
+                                 .in_use = channel.in_use});
+  }
+  return snapshot;
 }
 
 Compartment::Admission Compartment::Admit(TimePoint now) {

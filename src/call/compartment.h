@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 
+#include "call/traffic_counters.h"
 #include "policy/adaptive_limit.h"
 #include "policy/circuit_breaker.h"
 #include "policy/concurrency_limiter.h"
 #include "policy/verdict.h"
 #include "transport/channel_pool.h"
 #include "userclient/client_options.h"
+#include "userclient/client_snapshot.h"
 #include "userclient/service_config.h"
 
 namespace userclient::internal {
@@ -41,6 +43,12 @@ class Compartment {
   /// Null: every attempt is let through.
   CircuitBreaker* breaker() { return breaker_.get(); }
 
+  /// What has gone through it, and through those whose place it has taken.
+  TrafficCounters& traffic() { return *traffic_; }
+  const std::shared_ptr<TrafficCounters>& shared_traffic() const { return traffic_; }
+
+  CompartmentSnapshot Snapshot(TimePoint now) const;
+
   /// The breaker's answer to one attempt; admits everything where there is none. `permit` may then be empty, and `admitted` is
   /// true.
   struct Admission {
@@ -69,6 +77,7 @@ class Compartment {
  private:
   const BulkheadConfig config_;
   const std::shared_ptr<ChannelPool> channels_;
+  const std::shared_ptr<TrafficCounters> traffic_;
   const CircuitListener on_circuit_change_;
   std::shared_ptr<ConcurrencyLimiter> limiter_;
   std::shared_ptr<AdaptiveLimit> adaptive_limit_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "call/answer_plan.h"
+#include "call/client_observers.h"
 #include "call/compartment.h"
 #include "call/connection_trouble.h"
 #include "policy/latency_window.h"
@@ -30,6 +31,9 @@ struct MethodPlan {
   std::shared_ptr<Compartment> compartment{};
   /// For calls that find no server; null where channels are not the client's own.
   std::shared_ptr<ConnectionTrouble> trouble{};
+
+  /// Null: nobody observes.
+  std::shared_ptr<const ClientObservers> observers{};
 
   /// The statuses after which another attempt may do better, as Judge wants them: of the retry policy, or of the hedging policy.
   std::optional<RetryPolicy> judged_by{};

@@ -57,12 +57,13 @@ std::shared_ptr<LatencyWindow> LatenciesFor(const MethodExtras* extras, const Me
 }  // namespace
 
 PlanMaker::PlanMaker(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service, ChannelSpec channels,
-                     StubFactory make_stub)
+                     StubFactory make_stub, std::shared_ptr<const ClientObservers> observers)
     : service_(service),
       default_timeout_(options.default_timeout),
       fallbacks_(options.fallbacks),
-      on_circuit_change_(options.on_circuit_change),
+      on_circuit_change_(TellAll(options.on_circuit_change, observers)),
       make_stub_(std::move(make_stub)),
+      observers_(std::move(observers)),
       trouble_(options.credentials ? std::make_shared<ConnectionTrouble>(options.target, *options.credentials) : nullptr),
       channels_(std::move(channels)) {
   for (int i = 0; i < service.method_count(); ++i) {
@@ -168,6 +169,7 @@ MethodPlan PlanMaker::PlanFor(const PlanBook& book, const MethodName& method, co
       .throttle = book.throttle,
       .compartment = book.compartments.find(bulkhead == nullptr ? kUnclaimed : bulkhead->name)->second,
       .trouble = trouble_,
+      .observers = observers_,
   };
   if (method_config != nullptr) {
     if (method_config->timeout) plan.timeout = *method_config->timeout;

@@ -20,9 +20,9 @@ namespace userclient::internal {
 /// thread-safe.*
 class PlanMaker {
  public:
-  /// `channels` says what the channels of all compartments have in common.
+  /// `channels` says what the channels of all compartments have in common. `observers` may be null.
   PlanMaker(const ClientOptions& options, const google::protobuf::ServiceDescriptor& service, ChannelSpec channels,
-            StubFactory make_stub);
+            StubFactory make_stub, std::shared_ptr<const ClientObservers> observers);
 
   /// The methods of the client, in the order of their positions.
   const std::vector<MethodName>& methods() const { return methods_; }
@@ -56,6 +56,7 @@ class PlanMaker {
   const std::map<std::string, Fallback> fallbacks_;
   const CircuitListener on_circuit_change_;
   const StubFactory make_stub_;
+  const std::shared_ptr<const ClientObservers> observers_;
   const std::shared_ptr<ConnectionTrouble> trouble_;
   ChannelSpec channels_;
   std::vector<MethodName> methods_;

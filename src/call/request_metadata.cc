@@ -40,4 +40,6 @@ absl::Status CheckMetadata(const Metadata& metadata) {
   return absl::OkStatus();
 }
 
+bool CanBeSent(std::string_view key, std::string_view value) { return WhatIsWrong(key, value).empty(); }
+
 }  // namespace userclient::internal

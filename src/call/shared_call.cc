@@ -12,7 +12,7 @@
 namespace userclient::internal {
 
 SharedCall::SharedCall(std::shared_ptr<ClientCore> core, int method, std::shared_ptr<const MethodPlan> plan, CallOptions options,
-                       std::string key, std::shared_ptr<TypedCall> typed)
+                       std::string key, std::shared_ptr<TypedCall> typed, std::shared_ptr<CallObservation> observation)
     : core_(std::move(core)),
       method_(method),
       kept_plan_(std::move(plan)),
@@ -20,9 +20,11 @@ SharedCall::SharedCall(std::shared_ptr<ClientCore> core, int method, std::shared
       options_(std::move(options)),
       start_(Now()),
       deadline_(DeadlineOf(plan_, options_, start_)),
-      stand_in_(plan_.answers.get(), options_.fallback, std::move(key), options_.report),
+      stand_in_(plan_.answers.get(), options_.fallback, std::move(key), options_.report, observation),
       typed_(std::move(typed)),
-      recorder_(plan_, options_, start_) {}
+      recorder_(plan_, options_, start_) {
+  recorder_.Begin(CallRole::kCall, std::move(observation));
+}
 
 void SharedCall::Begin() {
   // Nobody else knows this call yet, but its stop token.
@@ -144,6 +146,7 @@ void SharedCall::End(absl::Status status, int winner) {
     status = absl::OkStatus();
     winner = kStandIn;
   }
+  stand_in_.End();
   // Before the application hears of it, which may be about to shut the client down.
   pass_ = {};
   typed_->Complete(std::move(status), winner);

@@ -23,7 +23,7 @@ namespace userclient::internal {
 class SharedCall final : public CallHandle, public std::enable_shared_from_this<SharedCall> {
  public:
   SharedCall(std::shared_ptr<ClientCore> core, int method, std::shared_ptr<const MethodPlan> plan, CallOptions options,
-             std::string key, std::shared_ptr<TypedCall> typed);
+             std::string key, std::shared_ptr<TypedCall> typed, std::shared_ptr<CallObservation> observation);
 
   /// Once.
   void Begin();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "call/async_call.h"
 #include "call/client_core.h"
 #include "call/flight.h"
 #include "call/shared_call.h"
@@ -53,8 +54,11 @@ void SingleFlight::Join(const std::shared_ptr<SharedCall>& call) {
   options.timeout = flight->deadline - flight->began;
   options.response_metadata = &flight->metadata;
   options.report = &flight->report;
+  std::shared_ptr<const MethodPlan> plan = call->core()->plan(call->method());
+  auto observation = CallObservation::Begin(*plan, options, CallRole::kFlight);
   std::shared_ptr<CallHandle> handle =
-      CallAsync(call->core(), call->method(), std::move(options), std::make_unique<FlightCall>(shared_from_this(), flight));
+      CallAsync(call->core(), std::move(plan), std::move(options), std::make_unique<FlightCall>(shared_from_this(), flight),
+                CallRole::kFlight, std::move(observation));
   {
     const std::lock_guard lock(mutex_);
     if (flight->ended) return;

@@ -49,10 +49,7 @@ bool StandIn::AnswerFromCache(MessageLite& answer) const {
   if (answers_ == nullptr || answers_->stale == nullptr) return false;
   const auto kept = answers_->stale->Find(key_, Now());
   if (!kept || !answer.ParsePartialFromString(kept->bytes)) return false;
-  if (report_ != nullptr) {
-    report_->source = AnswerSource::kStale;
-    report_->age = kept->age;
-  }
+  NoteSource(AnswerSource::kStale, kept->age);
   return true;
 }
 
@@ -63,8 +60,16 @@ bool StandIn::AnswerFromFallback(const absl::Status& failure, MessageLite& answe
   // A failed attempt may have left something in it.
   answer.Clear();
   if (!(*fallback)(failure, answer)) return false;
-  if (report_ != nullptr) report_->source = AnswerSource::kFallback;
+  NoteSource(AnswerSource::kFallback, {});
   return true;
+}
+
+void StandIn::NoteSource(AnswerSource source, Duration age) const {
+  if (report_ != nullptr) {
+    report_->source = source;
+    report_->age = age;
+  }
+  if (observation_ != nullptr) observation_->NoteSource(source, age);
 }
 
 absl::Status CheckFallback(const Fallback& fallback, const MessageLite& answer) {

@@ -81,7 +81,9 @@ std::optional<CallReport> ReportOf(const absl::Status& status) {
   const std::optional<std::string> payload = Payload(status, kReportPayload);
   v1::CallReport proto;
   if (!payload || !proto.ParseFromString(*payload)) return std::nullopt;
-  return FromProto(proto);
+  CallReport report = FromProto(proto);
+  report.rejection = RejectionOf(status);
+  return report;
 }
 
 std::optional<Rejection> RejectionOf(const absl::Status& status) {

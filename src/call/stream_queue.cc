@@ -1,22 +1,26 @@
 #include "userclient/internal/stream_queue.h"
 
+#include "call/stream_pump.h"
+
 namespace userclient::internal {
 
-grpc::CompletionQueue* StreamQueue::queue() {
+void StreamQueue::Open() {
   std::call_once(begun_, [this] {
-    queue_ = std::make_shared<grpc::CompletionQueue>();
-    thread_ = std::thread([queue = queue_] {
-      void* step = nullptr;
-      bool ok = false;
-      while (queue->Next(&step, &ok)) static_cast<StreamStep*>(step)->Done(ok);
-    });
+    pump_ = std::make_shared<StreamPump>();
+    thread_ = std::thread([pump = pump_] { pump->Run(); });
   });
-  return queue_.get();
+  pump_->Open();
 }
 
+void StreamQueue::Close() { pump_->Close(); }
+
+grpc::CompletionQueue* StreamQueue::queue() { return pump_->queue(); }
+
+std::shared_ptr<MessagePump> StreamQueue::pump() { return pump_; }
+
 StreamQueue::~StreamQueue() {
-  if (queue_ == nullptr) return;
-  queue_->Shutdown();
+  if (pump_ == nullptr) return;
+  pump_->Stop();
   // The last stream may have been the last that held the client.
   if (thread_.get_id() == std::this_thread::get_id()) {
     thread_.detach();

@@ -43,6 +43,17 @@ CircuitBreaker::Memory CircuitBreaker::Retire(TimePoint now) {
           .openings = openings_};
 }
 
+CircuitBreaker::Memory CircuitBreaker::Look(TimePoint now) const {
+  const Word word = word_.load(std::memory_order_acquire);
+  const uint64_t epoch = EpochOf(word);
+  const uint64_t in_a_row = in_a_row_.load(std::memory_order_relaxed);
+  return {.state = StateOf(word),
+          .sequence = epoch,
+          .counts = window_.Totals(epoch, now),
+          .failures_in_a_row = in_a_row >> 32 == epoch ? static_cast<int>(static_cast<uint32_t>(in_a_row)) : 0,
+          .open_until = open_until_.load(std::memory_order_relaxed)};
+}
+
 CircuitBreaker::Admission CircuitBreaker::AcquireUnlessClosed(TimePoint now) {
   while (true) {
     const Word word = word_.load(std::memory_order_acquire);

@@ -74,6 +74,9 @@ class CircuitBreaker {
   /// may be called afterwards.
   Memory Retire(TimePoint now);
 
+  /// What it knows at this moment; `closed_since` and `openings` are left out.
+  Memory Look(TimePoint now) const;
+
   CircuitState state() const { return StateOf(word_.load(std::memory_order_acquire)); }
 
  private:

@@ -221,6 +221,19 @@ TEST_F(ActivityStreamTest, HoldsItsSeatForLife) {
   EXPECT_TRUE(Eventually([&] { return client_->StreamActivity(ActivityOf("u-1")).Next().has_value(); }));
 }
 
+TEST_F(ActivityStreamTest, EndsAtItsDeadlineAlsoWhileNobodyReads) {
+  StartServers(1);
+  Connect(R"({"methodConfig": [{"name": [{}], "timeout": "30s"}], "userclient": {"bulkheads": [{"name": "streams",
+      "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 1}]}})");
+  MessageStream<ActivityEvent> paused = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 500ms});
+  ASSERT_TRUE(paused.Next()) << paused.status();
+
+  EXPECT_TRUE(Eventually([&] { return client_->StreamActivity(ActivityOf("u-1")).Next().has_value(); })) << "its seat is free";
+
+  EXPECT_LT(Drain(paused).size(), static_cast<size_t>(kActivity)) << "what had come already";
+  EXPECT_EQ(paused.status().code(), StatusCode::kDeadlineExceeded);
+}
+
 TEST_F(ActivityStreamTest, TheBreakerSeesFailuresAndNoLength) {
   StartServers(1);
   Connect(R"({"methodConfig": [{"name": [{}], "timeout": "30s"}], "userclient": {"bulkheads": [{"name": "streams",
@@ -279,6 +292,24 @@ TEST_F(ActivityStreamTest, OnlyOneMessageAtATimeCanBeWaitedFor) {
   const auto first = stream.NextAsync();
 
   EXPECT_EQ(stream.NextAsync().Get().status().code(), StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ActivityStreamTest, InACallbackNobodyMayBlockAndTheStreamGoesOnAfterwards) {
+  StartServers(1);
+  Connect();
+  SetFaults(R"({"faults": [{"method": "StreamActivity", "slow": "0.1s"}]})");
+  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1", 3));
+  std::promise<absl::Status> refusal;
+
+  stream.NextAsync().Then([&](const auto&) {
+    while (stream.Next()) {
+    }
+    refusal.set_value(stream.status());
+  });
+
+  EXPECT_EQ(refusal.get_future().get().code(), StatusCode::kFailedPrecondition);
+  EXPECT_GE(Drain(stream).size(), 1u);
+  EXPECT_EQ(stream.status(), absl::OkStatus());
 }
 
 TEST_F(ActivityStreamTest, WhoWaitsForAMessageHearsOfTheFailure) {

@@ -1,7 +1,11 @@
 // WatchUsers: every change once and in order, until it is cancelled.
 
+#include <atomic>
+#include <future>
+#include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "tests/stream/stream_fixture.h"
 
@@ -224,6 +228,87 @@ TEST_F(WatchStreamTest, ManyAtOnce) {
   for (UserWatch& watch : watches) {
     ASSERT_EQ(EmailOf(watch.Next()), "new1@example.com");
     ASSERT_EQ(EmailOf(watch.Next()), "new2@example.com");
+  }
+}
+
+// ---- Whoever waits for the messages of the only stream brings them himself (StreamPump)
+
+TEST_F(WatchStreamTest, AReaderIsNotMadeToRunTheCallbacksOfOthers) {
+  StartServers(1);
+  Connect();
+  UserWatch watch = client_->WatchUsers();
+  ASSERT_TRUE(watch.WaitStarted(30s));
+  std::string email;
+  std::jthread reader([&] { email = EmailOf(watch.Next()); });
+
+  for (int i = 0; i < 20; ++i) {
+    MessageStream<user::v1::ActivityEvent> beside = client_->StreamActivity(ActivityOf("u-1", 1));
+    std::promise<std::thread::id> called_on;
+    beside.NextAsync().Then([&](const auto&) { called_on.set_value(std::this_thread::get_id()); });
+    EXPECT_NE(called_on.get_future().get(), reader.get_id());
+  }
+
+  Create(1);
+  reader.join();
+  EXPECT_EQ(email, "new1@example.com");
+}
+
+TEST_F(WatchStreamTest, ReadersThatComeAndGoMissNothing) {
+  StartServers(1);
+  Connect();
+  UserWatch watch = client_->WatchUsers();
+  ASSERT_TRUE(watch.WaitStarted(30s));
+  std::atomic<bool> stop{false};
+  std::atomic<int> walked{0};
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back([&] {
+      while (!stop) {
+        int events = 0;
+        for ([[maybe_unused]] const auto& event : client_->StreamActivity(ActivityOf("u-1"))) ++events;
+        EXPECT_EQ(events, kActivity + 1);
+        ++walked;
+      }
+    });
+  }
+
+  for (int i = 0; i < 300; ++i) {
+    Create(i);
+    ASSERT_EQ(EmailOf(watch.Next()), absl::StrCat("new", i, "@example.com"));
+  }
+  EXPECT_TRUE(Eventually([&] { return walked >= 4; }));
+  stop = true;
+}
+
+TEST_F(WatchStreamTest, AReaderIsWokenByWhatHappensElsewhere) {
+  StartServers(1);
+  Connect();
+  for (int i = 0; i < 20; ++i) {
+    UserWatch watch = client_->WatchUsers();
+    ASSERT_TRUE(watch.WaitStarted(30s));
+    std::jthread canceller([&] { watch.Cancel(); });
+
+    EXPECT_EQ(watch.Next(), std::nullopt);
+    EXPECT_EQ(watch.status().code(), StatusCode::kCancelled);
+  }
+  Kill(0);
+  UserWatch waits_for_a_server = client_->WatchUsers();
+  std::jthread canceller([&] { waits_for_a_server.Cancel(); });
+  EXPECT_EQ(waits_for_a_server.Next(), std::nullopt);
+}
+
+TEST_F(WatchStreamTest, AClientMayGoWhileItsReaderWaits) {
+  StartServers(1);
+  Connect();
+  for (int i = 0; i < 20; ++i) {
+    UserClient client = ConnectTo(server().address());
+    UserWatch watch = client.WatchUsers();
+    ASSERT_TRUE(watch.WaitStarted(30s));
+    std::jthread leaver([client = std::optional<UserClient>(std::move(client))]() mutable {
+      client->Shutdown(10s);
+      client.reset();
+    });
+    EXPECT_EQ(watch.Next(), std::nullopt);
   }
 }
 

@@ -17,6 +17,7 @@
 #include "userclient/call_options.h"
 #include "userclient/circuit_breaker.h"
 #include "userclient/client_options.h"
+#include "userclient/client_snapshot.h"
 #include "userclient/internal/may_block.h"
 #include "userclient/internal/pending_state.h"
 #include "userclient/internal/pooled_channel.h"
@@ -83,10 +84,6 @@ std::shared_ptr<CallHandle> AnswerAsync(std::shared_ptr<ClientCore> core, int me
 /// Runs a call to its end on this thread.
 absl::Status CallBlocking(ClientCore& core, int method, const CallOptions& options, BlockingAttempt attempt);
 
-/// Starts a call; its end is reported through `call`, maybe before this returns.
-std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, int method, CallOptions options,
-                                      std::unique_ptr<TypedCall> call);
-
 /// Whether a blocking call of this method has to wait for an asynchronous one: only that can have several attempts under way
 /// (hedging), or be shared (singleFlight).
 bool WaitsOnAsync(const ClientCore& core, int method);
@@ -94,6 +91,7 @@ bool WaitsOnAsync(const ClientCore& core, int method);
 absl::Status Reload(ClientCore& core);
 absl::Status SetConfig(ClientCore& core, const ServiceConfig& config);
 absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision);
+ClientSnapshot Snapshot(ClientCore& core);
 bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout);
 bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout);
 

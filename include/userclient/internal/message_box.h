@@ -9,11 +9,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "userclient/internal/may_block.h"
+#include "userclient/internal/message_pump.h"
 #include "userclient/internal/pending_state.h"
+#include "userclient/internal/sleeper.h"
 #include "userclient/internal/stream_handle.h"
 
 namespace userclient::internal {
@@ -21,7 +24,7 @@ namespace userclient::internal {
 /// Where the messages of a stream and the one who takes them meet. It holds a few, and no more are read until some are taken.
 /// *Thread-safe*, but that messages are for one taker at a time.
 template <class Message>
-class MessageBox {
+class MessageBox final : public Sleeper, public std::enable_shared_from_this<MessageBox<Message>> {
  public:
   /// Enough to keep a reader busy while the next ones are on their way.
   static constexpr std::size_t kRoom = 32;
@@ -98,6 +101,12 @@ class MessageBox {
     if (!end_) handle_ = std::move(handle);
   }
 
+  /// Whoever waits may work it. To be set before anybody does.
+  void SetPump(std::shared_ptr<MessagePump> pump) {
+    const std::lock_guard lock(mutex_);
+    pump_ = std::move(pump);
+  }
+
   /// Is called with every message, in the moment when it is taken, under the lock. To be set before any is.
   void OnTaken(std::function<void(const Message&)> on_taken) {
     const std::lock_guard lock(mutex_);
@@ -116,13 +125,15 @@ class MessageBox {
   void Put(Message message, Advance advance) {
     std::shared_ptr<PendingState<std::optional<Message>>> next;
     std::optional<Message> for_next;
+    std::shared_ptr<MessagePump> pump;
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       const bool wanted = advance(message, /*all_taken=*/messages_.empty());
       if (!wanted || next_ == nullptr) {
         if (wanted) messages_.push_back(std::move(message));
-        wake = watchers_ > 0 || (wanted && wake_at_ > 0 && messages_.size() >= wake_at_);
+        pump = PumpOfAnother();
+        wake = watchers_ > 0 || (wanted && waiting_ && pumper_ == std::thread::id() && !WakeLater());
       } else {
         if (on_taken_) on_taken_(message);
         for_next.emplace(std::move(message));
@@ -131,12 +142,14 @@ class MessageBox {
     }
     // Not under the lock, which whoever is woken wants.
     if (wake) changed_.notify_all();
+    if (pump != nullptr) pump->LookAgain();
     if (next != nullptr) next->Set(std::move(for_next));
   }
 
   void End(absl::Status status) {
     std::shared_ptr<PendingState<std::optional<Message>>> next;
     std::shared_ptr<StreamHandle> handle;
+    std::shared_ptr<MessagePump> pump;
     {
       const std::lock_guard lock(mutex_);
       // Who cancels wants no more of it.
@@ -148,8 +161,10 @@ class MessageBox {
       end_ = std::move(status);
       next = std::move(next_);
       handle = std::move(handle_);
+      pump = PumpOfAnother();
     }
     changed_.notify_all();
+    if (pump != nullptr) pump->LookAgain();
     if (next != nullptr) Give(*next, std::nullopt);
   }
 
@@ -172,43 +187,57 @@ class MessageBox {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  /// Faster than this, messages are taken several at a time: to wake a thread takes as long.
-  static constexpr std::chrono::microseconds kThick{25};
-  static constexpr std::chrono::microseconds kGather{50};
-
   /// Blocks until there is a message, or the end. The mutex is held.
-  ///
-  /// As network drivers do: when messages come thick and fast, whoever takes them would be woken for each, which costs more than
-  /// the message itself; so he lets some gather for a moment. One that comes alone is never kept waiting.
   void Wait(std::unique_lock<std::mutex>& lock) {
-    const Clock::time_point now = Clock::now();
-    const bool thick = now - ran_empty_ < taken_ * kThick;
-    taken_ = 0;
-    ran_empty_ = now;
-    if (thick) {
-      wake_at_ = kRoom / 2;
-      changed_.wait_for(lock, kGather, [this] { return messages_.size() >= kRoom / 2 || end_; });
+    const auto enough = [this] { return !messages_.empty() || end_; };
+    waiting_ = true;
+    if (const std::shared_ptr<MessagePump> pump = pump_; pump != nullptr) {
+      pumper_ = std::this_thread::get_id();
+      lock.unlock();
+      pump->PumpUntil([&] {
+        const std::lock_guard look(mutex_);
+        return enough();
+      });
+      lock.lock();
+      pumper_ = {};
     }
-    wake_at_ = 1;
-    changed_.wait(lock, [this] { return !messages_.empty() || end_; });
-    wake_at_ = 0;
+    changed_.wait(lock, enough);
+    waiting_ = wake_due_ = false;
+  }
+
+  /// The one who works the pump, if somebody else has to tell him that there is something. The mutex is held.
+  std::shared_ptr<MessagePump> PumpOfAnother() const {
+    return pumper_ == std::thread::id() || pumper_ == std::this_thread::get_id() ? nullptr : pump_;
+  }
+
+  /// Puts off the waking of the one who waits, to when the present thread has nothing better to do: to wake a thread takes as
+  /// long as to read several messages, which it then finds all at once. False: now is the time. The mutex is held.
+  bool WakeLater() {
+    if (messages_.size() >= kRoom / 2) return false;
+    if (!wake_due_) wake_due_ = WakeWhenIdle(this->shared_from_this());
+    return wake_due_;
+  }
+
+  void Wake() override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!std::exchange(wake_due_, false)) return;
+    }
+    changed_.notify_all();
   }
 
   /// The mutex is held.
   std::optional<Message> Pop(std::shared_ptr<StreamHandle>& wants_more) {
+    misuse_ = absl::OkStatus();
     if (messages_.empty()) return std::nullopt;
     std::optional<Message> message;
     if (on_taken_) {
       message = std::move(messages_.front());
       messages_.pop_front();
       on_taken_(*message);
-      ++taken_;
     } else {
       // All at once: the lock for each of them would be fought for.
       ahead_.swap(messages_);
-      taken_ += static_cast<int>(ahead_.size());
       message = PopAhead();
     }
     if (paused_ && messages_.size() <= kRoom / 2) {
@@ -254,13 +283,14 @@ class MessageBox {
   std::shared_ptr<StreamHandle> handle_;
   std::optional<absl::Status> end_;
   absl::Status misuse_;
-  /// Whoever waits for a message is woken when there are so many; 0: nobody waits.
-  std::size_t wake_at_ = 0;
+  std::shared_ptr<MessagePump> pump_;
+  /// Who works it meanwhile.
+  std::thread::id pumper_;
+  /// Somebody waits for a message; it is known who will wake him.
+  bool waiting_ = false;
+  bool wake_due_ = false;
   /// How many wait for something else.
   int watchers_ = 0;
-  /// When there was no message left, and how many have been taken since.
-  Clock::time_point ran_empty_{};
-  int taken_ = 0;
 };
 
 }  // namespace userclient::internal

@@ -38,6 +38,10 @@ class ReadStream final : public TypedStream {
   const std::shared_ptr<MessageBox<Response>>& box() const { return box_; }
 
   void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) override {
+    if (!std::exchange(opened_, true)) {
+      queue_->Open();
+      box_->SetPump(queue_->pump());
+    }
     // The request goes along with the headers.
     context.set_initial_metadata_corked(true);
     grpc::TemplatedGenericStub<Request, ReceivedPart<Response>> stub(channel.channel);
@@ -67,7 +71,10 @@ class ReadStream final : public TypedStream {
   std::optional<std::chrono::steady_clock::time_point> ExpectsSince() const override {
     return std::chrono::steady_clock::time_point::min();
   }
-  void Complete(absl::Status status) override { box_->End(std::move(status)); }
+  void Complete(absl::Status status) override {
+    if (opened_) queue_->Close();
+    box_->End(std::move(status));
+  }
 
   /// Before any message is taken: makes Position known. From then on this must live for as long as messages are taken.
   void TrackPosition() {
@@ -155,7 +162,7 @@ class ReadStream final : public TypedStream {
     Step read_{this, &Attempt::OnRead};
     Step ended_{this, &Attempt::OnEnded};
     std::atomic<int> out_{0};
-    /// Of the queue's thread.
+    /// Of the thread that works the queue.
     bool over_ = false;
   };
 
@@ -169,6 +176,7 @@ class ReadStream final : public TypedStream {
   const Advance<Request, Response> advance_;
   const std::shared_ptr<MessageBox<Response>> box_;
   Attempt* attempt_ = nullptr;
+  bool opened_ = false;
 };
 
 }  // namespace userclient::internal

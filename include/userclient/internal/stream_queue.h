@@ -6,19 +6,24 @@
 #include <mutex>
 #include <thread>
 
+#include "userclient/internal/message_pump.h"
+
 namespace userclient::internal {
+
+class StreamPump;
 
 /// Something that gRPC was asked for, as its tag.
 class StreamStep {
  public:
-  /// Called once for each time it was asked for, by the queue's thread.
+  /// Called once for each time it was asked for, by the thread that works the queue.
   virtual void Done(bool ok) = 0;
 
  protected:
   ~StreamStep() = default;
 };
 
-/// The completion queue of the streams that a client reads, and the one thread that empties it.
+/// The completion queue of the streams that a client reads. It has one thread, which works it unless somebody waits for the
+/// messages of the only stream that is open: he does it himself then.
 ///
 /// gRPC's own callbacks come from several threads that wait on one queue, so that messages which follow each other wake one
 /// thread after the other. A single one finds the next message there when it is done with the last.
@@ -27,16 +32,21 @@ class StreamQueue {
   StreamQueue() = default;
   StreamQueue(const StreamQueue&) = delete;
   StreamQueue& operator=(const StreamQueue&) = delete;
-  /// Nothing that was asked for is still out. May be called by the queue's own thread.
+  /// Nothing that was asked for is still out. May be called by the thread that works the queue.
   ~StreamQueue();
 
-  /// Its tags are StreamSteps. The thread begins with the first use. *Thread-safe.*
+  /// A stream begins to use the queue, or is done with it. *Thread-safe.*
+  void Open();
+  void Close();
+
+  /// Of streams that are open. Its tags are StreamSteps. *Thread-safe.*
   grpc::CompletionQueue* queue();
+  std::shared_ptr<MessagePump> pump();
 
  private:
   std::once_flag begun_;
   /// The thread's too, which may outlive this.
-  std::shared_ptr<grpc::CompletionQueue> queue_;
+  std::shared_ptr<StreamPump> pump_;
   std::thread thread_;
 };
 

@@ -1,0 +1,61 @@
+# `cpack`, for a build of this project on its own: an archive that holds the prefix, and on Debian two packages:
+#   libuserclient-dev   headers, static libraries, CMake and pkg-config files, protos, service configs
+#   userclient-tools    userctl and user_server
+set(CPACK_GENERATOR TGZ)
+set(CPACK_PACKAGE_VENDOR "the userclient authors")
+set(CPACK_PACKAGE_CONTACT ${CPACK_PACKAGE_VENDOR})
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_COMPONENTS_ALL dev tools)
+
+# userclient_debian_needs(<out> <upstream version> <package>): this very upstream version, because our libraries are static and compiled
+# against it; a newer one of C++ has another ABI.
+function(userclient_debian_needs out version package)
+  string(REGEX MATCH "^[0-9]+(\\.[0-9]+)?" release "${version}")
+  if(release MATCHES "^(.*[^0-9])?([0-9]+)$")
+    math(EXPR next "${CMAKE_MATCH_2} + 1")
+    set(${out} "${package} (>= ${release}), ${package} (<< ${CMAKE_MATCH_1}${next}~)" PARENT_SCOPE)
+  else()
+    message(FATAL_ERROR "${package}: \"${version}\" is no version")
+  endif()
+endfunction()
+
+find_program(USERCLIENT_DPKG_DEB dpkg-deb DOC "Where it is found, Debian packages are built too")
+find_program(USERCLIENT_DPKG_SHLIBDEPS dpkg-shlibdeps DOC "Finds what packages the programs depend on")
+mark_as_advanced(USERCLIENT_DPKG_DEB USERCLIENT_DPKG_SHLIBDEPS)
+if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
+  list(APPEND CPACK_GENERATOR DEB)
+  set(CPACK_DEB_COMPONENT_INSTALL ON)
+  set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+  set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
+  set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+  userclient_debian_needs(needs_grpc "${gRPC_VERSION}" libgrpc++-dev)
+  userclient_debian_needs(needs_protobuf "${Protobuf_VERSION}" libprotobuf-dev)
+  userclient_debian_needs(needs_absl "${absl_VERSION}" libabsl-dev)
+  set(CPACK_DEBIAN_DEV_PACKAGE_NAME libuserclient-dev)
+  # libgrpc-dev's CMake files need all of these, and depends on few.
+  string(JOIN ", " CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
+    "${needs_grpc}" "${needs_protobuf}" "${needs_absl}" libgrpc-dev protobuf-compiler protobuf-compiler-grpc
+    libc-ares-dev libre2-dev libssl-dev zlib1g-dev)
+  # Without the first there is neither userclient::server nor userclient::testing, without the others not the observer of that name.
+  set(recommends libsqlite3-dev)
+  foreach(sink IN ITEMS prometheus opentelemetry)
+    if(TARGET userclient_${sink})
+      list(APPEND recommends ${sink}-cpp-dev)
+    endif()
+  endforeach()
+  string(JOIN ", " CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS ${recommends})
+  set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "userclient-tools")
+  set(CPACK_COMPONENT_DEV_DESCRIPTION "Headers, static libraries, CMake and pkg-config files, protos and service configs.")
+
+  set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME userclient-tools)
+  set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION net)
+  set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_COMPONENT_TOOLS_DESCRIPTION "userctl, the command line of user.v1.UserService, and user_server, its reference server.")
+endif()
+
+include(CPack)

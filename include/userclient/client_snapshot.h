@@ -1,0 +1,141 @@
+#pragma once
+
+/// A look inside a client: what its compartments, breakers, channels and endpoints are doing at this moment.
+///
+///   userclient::ClientSnapshot now = client->Snapshot();
+///   for (const userclient::CompartmentSnapshot& compartment : now.compartments) ...
+///   std::cout << userclient::ToJson(now);
+///
+/// Its parts are read one after the other while calls go on, so a sum may be off by the calls of a moment. Cheap enough to be
+/// taken several times a second. Rates are the difference of two snapshots' traffic, divided by that of their uptimes.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "userclient/circuit_breaker.h"
+#include "userclient/endpoints.h"
+
+namespace userclient {
+
+/// Counted since the client, or the compartment, was made.
+struct TrafficCounts {
+  /// That have begun. Callers who share an answer (singleFlight) count one each.
+  int64_t calls = 0;
+  /// Of these, those that ended with another status than OK, also where something stood in for the answer.
+  int64_t failed_calls = 0;
+  /// Of the failed ones, those that the client itself refused; see rejection.h.
+  int64_t rejected_calls = 0;
+  /// That were sent.
+  int64_t attempts = 0;
+  /// Of these, those that ended with another status than OK. Losers of a hedge are none.
+  int64_t failed_attempts = 0;
+  /// Of the attempts, those that repeat one that failed: kRetry, kPushback, kFreshToken, kResume.
+  int64_t retries = 0;
+  /// Of the attempts, kHedge.
+  int64_t hedges = 0;
+
+  friend bool operator==(const TrafficCounts&, const TrafficCounts&) = default;
+};
+
+struct BreakerSnapshot {
+  CircuitState state = CircuitState::kClosed;
+  /// Changes of state so far.
+  uint64_t changes = 0;
+  /// What the window holds. Only a closed breaker counts.
+  int64_t calls = 0;
+  int64_t failures = 0;
+  int64_t slow_calls = 0;
+  int failures_in_a_row = 0;
+  /// At which it opens (circuitBreaker.failureRatio, minimumCalls).
+  double opens_at_failure_ratio = 0;
+  int minimum_calls = 0;
+  /// Open: until it tries again; 0 if that time has come, and the next call will be a probe.
+  std::optional<std::chrono::nanoseconds> retry_after{};
+
+  /// 0 while the window is empty.
+  double failure_ratio() const { return calls == 0 ? 0 : static_cast<double>(failures) / static_cast<double>(calls); }
+};
+
+/// As gRPC names them.
+enum class Connectivity { kIdle = 0, kConnecting = 1, kReady = 2, kTransientFailure = 3, kShutdown = 4 };
+
+struct ChannelSnapshot {
+  /// Unique in the client, and the same for a renewed channel.
+  int number = 0;
+  Connectivity connectivity = Connectivity::kIdle;
+  /// Attempts and streams.
+  int calls_in_flight = 0;
+  /// False: still connecting, and no call goes over it.
+  bool in_use = true;
+};
+
+struct CompartmentSnapshot {
+  std::string name{};
+  /// Seats, as they are now; absent: any number of calls may be in flight.
+  std::optional<int> limit{};
+  /// The limit is found by adaptiveLimit.
+  bool adaptive = false;
+  /// Seats taken; without a limit, attempts and streams under way.
+  int in_use = 0;
+  /// Calls in line for a seat.
+  int waiting = 0;
+  /// Absent: it has no circuitBreaker.
+  std::optional<BreakerSnapshot> breaker{};
+  std::vector<ChannelSnapshot> channels{};
+  TrafficCounts traffic{};
+};
+
+/// What is known of the name of the target; for targets that are followed (dns:) only.
+struct ResolutionSnapshot {
+  Endpoints endpoints{};
+  /// Since the last lookup that succeeded; absent if none has.
+  std::optional<std::chrono::nanoseconds> age{};
+  /// Of the last lookup.
+  absl::Status status{};
+  int64_t lookups = 0;
+  /// Times that the addresses changed.
+  int64_t changes = 0;
+};
+
+struct ThrottleSnapshot {
+  double tokens = 0;
+  double max_tokens = 0;
+  /// More than half of the tokens are there.
+  bool allows_retries = true;
+};
+
+struct ClientSnapshot {
+  /// "user.v1.UserService"
+  std::string service{};
+  /// ClientOptions::target; empty with a channel_factory.
+  std::string target{};
+  /// Of the present service config: 1 for the first, one more with every reload.
+  int config_version = 1;
+  std::chrono::system_clock::time_point taken_at{};
+  /// Since the client was made.
+  std::chrono::nanoseconds uptime{};
+  bool shut_down = false;
+  /// Calls and streams that have begun and not ended, those that wait included.
+  int64_t calls_in_flight = 0;
+  /// The sum over all compartments, those that a reload has removed included.
+  TrafficCounts traffic{};
+  /// By name.
+  std::vector<CompartmentSnapshot> compartments{};
+  std::optional<ResolutionSnapshot> resolution{};
+  /// Absent without retryThrottling.
+  std::optional<ThrottleSnapshot> throttle{};
+};
+
+/// "READY", "TRANSIENT_FAILURE": as gRPC writes them.
+std::string_view ConnectivityName(Connectivity connectivity);
+
+/// As JSON, in one line. docs/telemetry.md describes its fields, which stay what they are within a major version; durations are
+/// seconds, times are Unix seconds, what is absent is null.
+std::string ToJson(const ClientSnapshot& snapshot);
+
+}  // namespace userclient

@@ -1,0 +1,71 @@
+#pragma once
+
+/// Metrics for Prometheus, with prometheus-cpp. Link userclient::prometheus.
+///
+///   std::shared_ptr<userclient::PrometheusObserver> metrics = userclient::PrometheusObserver::Create();
+///   options.observers = {metrics};
+///
+///   prometheus::Exposer exposer("127.0.0.1:9464");           // the server of prometheus-cpp, or
+///   exposer.RegisterCollectable(metrics->collectable());
+///   server.Get("/metrics", [&](...) { response.set_content(metrics->Text(), metrics->kContentType); });   // one of yours
+///
+/// Calls and attempts go by the names of gRFC A66 and A96 (grpc_client_call_duration_seconds, grpc_client_attempt_started_total,
+/// ...); breakers, compartments, channels, endpoints and configs by userclient_*. docs/telemetry.md lists all of them, and
+/// docs/grafana_dashboard.json shows them. What labels can hold is bounded: methods of the clients' own services, their targets
+/// and compartments, and status codes.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "userclient/observer.h"
+
+namespace prometheus {
+class Collectable;
+}  // namespace prometheus
+
+namespace userclient {
+
+struct PrometheusOptions {
+  /// The upper bounds of the buckets of durations, in seconds and ascending. Empty: those of gRFC A66, 41 of them.
+  std::vector<double> latency_buckets{};
+  /// On every metric, for example {{"app", "checkout"}}.
+  std::map<std::string, std::string> constant_labels{};
+};
+
+/// One for a process, given to all its clients: they differ by `grpc_target`. *Thread-safe.*
+class PrometheusObserver final : public Observer {
+ public:
+  /// The Content-Type of Text.
+  static constexpr char kContentType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+  /// *Errors:* INVALID_ARGUMENT naming the option.
+  static absl::StatusOr<std::shared_ptr<PrometheusObserver>> Create(const PrometheusOptions& options = {});
+  ~PrometheusObserver() override;
+
+  /// For prometheus::Exposer, which holds it only weakly. Lives as long as this observer, or whoever else keeps it.
+  std::shared_ptr<prometheus::Collectable> collectable() const;
+
+  /// The exposition, to be answered to a scrape.
+  std::string Text() const;
+
+  void OnClientStart(const ObservedClient& client) override;
+  void OnClientEnd(const ObservedClient& client) override;
+  std::unique_ptr<CallState> OnCallStart(const ObservedCall& call, const CallOptions& options) override;
+  void OnAttemptStart(const ObservedCall& call, const ObservedAttempt& attempt, CallState* state, Metadata& metadata) override;
+  void OnAttemptEnd(const ObservedCall& call, const ObservedAttempt& attempt, const AttemptReport& report,
+                    CallState* state) override;
+  void OnCallEnd(const ObservedCall& call, const CallReport& report, const absl::Status& status, CallState* state) override;
+  void OnCircuitChange(const ObservedClient& client, std::string_view compartment, const CircuitTransition& transition) override;
+  void OnClientEvent(const ObservedClient& client, const ClientEvent& event) override;
+
+ private:
+  class Metrics;
+  explicit PrometheusObserver(std::shared_ptr<Metrics> metrics);
+
+  const std::shared_ptr<Metrics> metrics_;
+};
+
+}  // namespace userclient

@@ -1,0 +1,72 @@
+#include "telemetry/opentelemetry/client_metrics.h"
+
+#include <opentelemetry/nostd/variant.h>
+
+#include <string>
+
+#include "telemetry/labels.h"
+#include "telemetry/metric.h"
+#include "telemetry/opentelemetry/attributes.h"
+
+namespace userclient::internal {
+namespace {
+
+namespace metrics = opentelemetry::metrics;
+namespace nostd = opentelemetry::nostd;
+
+constexpr const Metric* kGauges[] = {&kCircuitState,     &kCircuitCalls,     &kCircuitSlowCalls,   &kCircuitFailureRatio,
+                                     &kCompartmentLimit, &kCompartmentInUse, &kCompartmentWaiting, &kChannels,
+                                     &kEndpoints,        &kEndpointsAge,     &kConfigVersion,      &kRetryTokens,
+                                     &kRetryTokensMax,   &kCallsInFlight};
+
+}  // namespace
+
+ClientMetrics::ClientMetrics() {
+  const auto meter = GetMeter();
+  const auto counter = [&](const Metric& metric) {
+    return meter->CreateUInt64Counter(View(metric.name), View(metric.description), View(metric.unit));
+  };
+  circuit_changes_ = counter(kCircuitChanges);
+  events_ = counter(kEvents);
+  for (const Metric* metric : kGauges) {
+    auto gauge = std::make_unique<Gauge>();
+    gauge->owner = this;
+    gauge->metric = metric;
+    gauge->instrument = meter->CreateDoubleObservableGauge(View(metric->name), View(metric->description), View(metric->unit));
+    gauge->instrument->AddCallback(Observe, gauge.get());
+    gauges_.push_back(std::move(gauge));
+  }
+}
+
+ClientMetrics::~ClientMetrics() {
+  for (const auto& gauge : gauges_) gauge->instrument->RemoveCallback(Observe, gauge.get());
+}
+
+void ClientMetrics::CountChange(const ObservedClient& client, std::string_view compartment,
+                                const CircuitTransition& transition) const {
+  const std::string target = CanonicalTarget(client.target);
+  circuit_changes_->Add(1, MakeAttributes({{kTargetLabel, target},
+                                           {kCompartmentLabel, compartment},
+                                           {kStateLabel, Label(transition.to)},
+                                           {kCauseLabel, Label(transition.cause)}}));
+}
+
+void ClientMetrics::CountEvent(const ObservedClient& client, const ClientEvent& event) const {
+  const std::string target = CanonicalTarget(client.target);
+  events_->Add(1, MakeAttributes({{kTargetLabel, target}, {kEventLabel, Label(event.kind)}}));
+}
+
+void ClientMetrics::Observe(metrics::ObserverResult result, void* gauge) {
+  const auto& [owner, metric, instrument] = *static_cast<const Gauge*>(gauge);
+  const auto& readings = nostd::get<nostd::shared_ptr<metrics::ObserverResultT<double>>>(result);
+  for (const GaugeReadings& read : ReadGauges(owner->clients_.Snapshots())) {
+    if (read.metric != metric) continue;
+    for (const Reading& reading : read.readings) {
+      Attributes attributes;
+      for (const auto& [name, value] : reading.labels) attributes.emplace_back(View(name), View(value));
+      readings->Observe(reading.value, attributes);
+    }
+  }
+}
+
+}  // namespace userclient::internal

@@ -1,0 +1,388 @@
+// The metrics that Prometheus gets: names, labels and numbers.
+
+#include "userclient/prometheus.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/client_metric.h>
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <regex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/test_client.h"
+#include "tests/telemetry/await.h"
+#include "userclient/testing/flaky_user_server.h"
+
+namespace userclient::testing {
+namespace {
+
+using absl::StatusCode;
+using nlohmann::json;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+using namespace std::chrono_literals;
+
+using Labels = std::map<std::string, std::string>;
+
+constexpr char kGetUser[] = "user.v1.UserService/GetUser";
+
+class PrometheusTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<FlakyUserServer> server = FlakyUserServer::Start({.seed_users = 1});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_.emplace(*std::move(server));
+    target_ = "dns:///" + server_->address();
+    auto metrics = PrometheusObserver::Create();
+    ASSERT_TRUE(metrics.ok()) << metrics.status();
+    metrics_ = *std::move(metrics);
+  }
+
+  UserClient Connect(const std::string& config) {
+    auto client = UserClient::Create({.target = server_->address(),
+                                      .credentials = Credentials::Insecure(),
+                                      .service_config_json = config,
+                                      .observers = {metrics_}});
+    if (!client.ok()) {
+      ADD_FAILURE() << client.status();
+      std::abort();
+    }
+    return *std::move(client);
+  }
+
+  /// The series of a metric, by their labels.
+  std::map<Labels, prometheus::ClientMetric> Series(const std::string& name) const {
+    std::map<Labels, prometheus::ClientMetric> series;
+    for (const prometheus::MetricFamily& family : metrics_->collectable()->Collect()) {
+      if (family.name != name) continue;
+      for (const prometheus::ClientMetric& metric : family.metric) {
+        Labels labels;
+        for (const auto& label : metric.label) labels[label.name] = label.value;
+        EXPECT_TRUE(series.emplace(labels, metric).second) << name << " has two series with the same labels";
+      }
+    }
+    return series;
+  }
+
+  std::map<Labels, double> Counters(const std::string& name) const {
+    std::map<Labels, double> values;
+    for (const auto& [labels, metric] : Series(name)) values[labels] = metric.counter.value;
+    return values;
+  }
+
+  std::map<Labels, double> Gauges(const std::string& name) const {
+    std::map<Labels, double> values;
+    for (const auto& [labels, metric] : Series(name)) values[labels] = metric.gauge.value;
+    return values;
+  }
+
+  /// How often, and the sum of what, was observed.
+  std::map<Labels, std::pair<uint64_t, double>> Histograms(const std::string& name) const {
+    std::map<Labels, std::pair<uint64_t, double>> values;
+    for (const auto& [labels, metric] : Series(name)) {
+      values[labels] = {metric.histogram.sample_count, metric.histogram.sample_sum};
+    }
+    return values;
+  }
+
+  std::map<Labels, uint64_t> HistogramCounts(const std::string& name) const {
+    std::map<Labels, uint64_t> counts;
+    for (const auto& [labels, value] : Histograms(name)) counts[labels] = value.first;
+    return counts;
+  }
+
+  Labels OfGetUser(Labels more = {}) const {
+    more.merge(Labels{{"grpc_method", kGetUser}, {"grpc_target", target_}});
+    return more;
+  }
+  Labels OfReads(Labels more = {}) const {
+    more.merge(Labels{{"userclient_compartment", "reads"}, {"grpc_target", target_}});
+    return more;
+  }
+
+  std::string target_;
+  std::shared_ptr<PrometheusObserver> metrics_;
+  std::optional<FlakyUserServer> server_;
+};
+
+TEST_F(PrometheusTest, CountsCallsAndAttemptsByTheNamesOfA66AndA96) {
+  const UserClient client = Connect(RetryConfig());
+  server_->Script("GetUser", {Fail(StatusCode::kUnavailable), Fail(StatusCode::kUnavailable), Ok()});
+
+  ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(client.GetUserAsync(AskFor("u-1")).Get().ok());
+
+  EXPECT_THAT(HistogramCounts("grpc_client_call_duration_seconds"), ElementsAre(Pair(OfGetUser({{"grpc_status", "OK"}}), 2)));
+  EXPECT_THAT(Counters("grpc_client_attempt_started_total"), ElementsAre(Pair(OfGetUser(), 4)));
+  EXPECT_THAT(
+      HistogramCounts("grpc_client_attempt_duration_seconds"),
+      UnorderedElementsAre(Pair(OfGetUser({{"grpc_status", "OK"}}), 2), Pair(OfGetUser({{"grpc_status", "UNAVAILABLE"}}), 2)));
+  EXPECT_THAT(Histograms("grpc_client_call_retries"), ElementsAre(Pair(OfGetUser(), Pair(1, 2))));
+  EXPECT_THAT(HistogramCounts("grpc_client_call_retry_delay_seconds"), ElementsAre(Pair(OfGetUser(), 1)));
+  EXPECT_THAT(Histograms("grpc_client_call_hedges"), IsEmpty());
+  EXPECT_THAT(Counters("userclient_attempts_total"), UnorderedElementsAre(Pair(OfGetUser({{"userclient_reason", "first"}}), 2),
+                                                                          Pair(OfGetUser({{"userclient_reason", "retry"}}), 2)));
+}
+
+TEST_F(PrometheusTest, MeasuresInSecondsWithTheBucketsOfA66) {
+  const UserClient client = Connect(NoRetryConfig());
+  server_->Script("GetUser", {Delay(20ms)});
+
+  ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
+
+  const prometheus::ClientMetric series = Series("grpc_client_call_duration_seconds").begin()->second;
+  EXPECT_GE(series.histogram.sample_sum, 0.02);
+  EXPECT_LT(series.histogram.sample_sum, 20);
+  // 41 of A66, and the one without a bound.
+  EXPECT_EQ(series.histogram.bucket.size(), 42u);
+  EXPECT_EQ(series.histogram.bucket[1].upper_bound, 0.00001);
+}
+
+TEST_F(PrometheusTest, CountsHedges) {
+  const UserClient client =
+      Connect(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService", "method": "GetUser"}], "timeout": "30s",
+                  "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "0.02s", "nonFatalStatusCodes": ["UNAVAILABLE"]}}]})");
+  server_->Script("GetUser", {Hang(), Ok()});
+
+  ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
+
+  EXPECT_THAT(Histograms("grpc_client_call_hedges"), ElementsAre(Pair(OfGetUser(), Pair(1, 1))));
+  EXPECT_THAT(Histograms("grpc_client_call_retries"), IsEmpty());
+  EXPECT_THAT(
+      HistogramCounts("grpc_client_attempt_duration_seconds"),
+      UnorderedElementsAre(Pair(OfGetUser({{"grpc_status", "OK"}}), 1), Pair(OfGetUser({{"grpc_status", "CANCELLED"}}), 1)));
+}
+
+TEST_F(PrometheusTest, CountsASharedCallForEachCallerAndItsAttemptsOnce) {
+  const UserClient client =
+      Connect(R"({"userclient": {"methods": [{"name": [{"service": "user.v1.UserService", "method": "GetUser"}],
+                                               "singleFlight": true}]}})");
+  server_->Script("GetUser", {Delay(200ms)});
+  auto first = client.GetUserAsync(AskFor("u-1"));
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 1));
+  auto second = client.GetUserAsync(AskFor("u-1"));
+  ASSERT_TRUE(std::move(first).Get().ok());
+  ASSERT_TRUE(std::move(second).Get().ok());
+
+  EXPECT_THAT(HistogramCounts("grpc_client_call_duration_seconds"), ElementsAre(Pair(OfGetUser({{"grpc_status", "OK"}}), 2)));
+  EXPECT_THAT(Counters("grpc_client_attempt_started_total"), ElementsAre(Pair(OfGetUser(), 1)));
+  EXPECT_THAT(Counters("userclient_stand_ins_total"), ElementsAre(Pair(OfGetUser({{"userclient_source", "shared"}}), 1)));
+}
+
+TEST_F(PrometheusTest, CountsWhatTheClientRefusedAndWhatStoodIn) {
+  const UserClient client = Connect(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "circuitBreaker": {}}]}})");
+  ASSERT_TRUE(client.OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+
+  ASSERT_FALSE(client.GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(client.GetUser(AskFor("u-1"), {.fallback = FallbackTo(user::v1::GetUserResponse())}).ok());
+
+  EXPECT_THAT(Counters("userclient_rejections_total"),
+              ElementsAre(Pair(OfGetUser({{"userclient_compartment", "reads"}, {"userclient_rejection", "circuit_open"}}), 2)));
+  EXPECT_THAT(Counters("userclient_stand_ins_total"), ElementsAre(Pair(OfGetUser({{"userclient_source", "fallback"}}), 1)));
+  EXPECT_THAT(Counters("userclient_circuit_changes_total"),
+              ElementsAre(Pair(OfReads({{"userclient_state", "forced_open"}, {"userclient_cause", "forced"}}), 1)));
+  EXPECT_THAT(HistogramCounts("grpc_client_call_duration_seconds"),
+              ElementsAre(Pair(OfGetUser({{"grpc_status", "UNAVAILABLE"}}), 2)));
+}
+
+TEST_F(PrometheusTest, ShowsTheClientAsItIs) {
+  const UserClient client = Connect(R"({"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}, "userclient": {"bulkheads": [
+      {"name": "reads", "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 7, "channels": 2,
+       "circuitBreaker": {"minimumCalls": 100}}]}})");
+  server_->Script("GetUser", {Fail(StatusCode::kInternal), Ok(), Ok(), Ok()});
+  for (int i = 0; i < 4; ++i) static_cast<void>(client.GetUser(AskFor("u-1")));
+  ASSERT_TRUE(client.WaitReady(30s));
+
+  EXPECT_THAT(Gauges("userclient_circuit_state"), Contains(Pair(OfReads({{"userclient_state", "closed"}}), 1)));
+  EXPECT_THAT(Gauges("userclient_circuit_state"), Contains(Pair(OfReads({{"userclient_state", "open"}}), 0)));
+  EXPECT_THAT(Gauges("userclient_circuit_calls"), UnorderedElementsAre(Pair(OfReads({{"userclient_outcome", "success"}}), 3),
+                                                                       Pair(OfReads({{"userclient_outcome", "failure"}}), 1)));
+  EXPECT_THAT(Gauges("userclient_circuit_failure_ratio"), ElementsAre(Pair(OfReads(), 0.25)));
+  EXPECT_THAT(Gauges("userclient_compartment_limit"), ElementsAre(Pair(OfReads(), 7)));
+  EXPECT_THAT(Gauges("userclient_compartment_in_use"), Contains(Pair(OfReads(), 0)));
+  EXPECT_THAT(Gauges("userclient_channels"), Contains(Pair(OfReads({{"userclient_connectivity", "READY"}}), 2)));
+  EXPECT_THAT(Gauges("userclient_config_version"), ElementsAre(Pair(Labels{{"grpc_target", target_}}, 1)));
+  EXPECT_THAT(Gauges("userclient_retry_tokens_max"), ElementsAre(Pair(Labels{{"grpc_target", target_}}, 10)));
+  EXPECT_THAT(Gauges("userclient_calls_in_flight"), ElementsAre(Pair(Labels{{"grpc_target", target_}}, 0)));
+}
+
+TEST_F(PrometheusTest, CountsReloads) {
+  const UserClient client = Connect("{}");
+
+  ASSERT_TRUE(client.SetConfig(*ServiceConfig::Parse("{}")).ok());
+
+  ASSERT_TRUE(Await([&] { return !Counters("userclient_events_total").empty(); }));
+  EXPECT_THAT(Counters("userclient_events_total"),
+              ElementsAre(Pair(Labels{{"grpc_target", target_}, {"userclient_event", "config_reloaded"}}, 1)));
+  EXPECT_THAT(Gauges("userclient_config_version"), ElementsAre(Pair(Labels{{"grpc_target", target_}}, 2)));
+}
+
+TEST_F(PrometheusTest, ClientsOfOneTargetAddUpAndThoseThatAreGoneDoNotShow) {
+  std::optional<UserClient> one = Connect(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 3}]}})");
+  const UserClient other = Connect(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 4}]}})");
+  ASSERT_TRUE(one->GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(other.GetUser(AskFor("u-1")).ok());
+
+  EXPECT_THAT(Gauges("userclient_compartment_limit"), ElementsAre(Pair(OfReads(), 7)));
+  EXPECT_THAT(Counters("grpc_client_attempt_started_total"), ElementsAre(Pair(OfGetUser(), 2)));
+
+  one.reset();
+
+  EXPECT_THAT(Gauges("userclient_compartment_limit"), ElementsAre(Pair(OfReads(), 4)));
+  EXPECT_THAT(Counters("grpc_client_attempt_started_total"), ElementsAre(Pair(OfGetUser(), 2)));
+}
+
+TEST_F(PrometheusTest, WritesTheExposition) {
+  const UserClient client = Connect(NoRetryConfig());
+  ASSERT_TRUE(client.GetUser(AskFor("u-1")).ok());
+
+  const std::string text = metrics_->Text();
+
+  EXPECT_THAT(text, HasSubstr("# TYPE grpc_client_call_duration_seconds histogram\n"));
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("grpc_client_attempt_started_total{grpc_method=\"", kGetUser, "\",grpc_target=\"",
+                                           target_, "\"} 1\n")));
+  EXPECT_THAT(text, HasSubstr("# HELP userclient_attempts_total "));
+}
+
+TEST(PrometheusOptionsTest, WrongOnesAreRefused) {
+  EXPECT_EQ(PrometheusObserver::Create({.latency_buckets = {1, 1}}).status(),
+            absl::InvalidArgumentError("PrometheusOptions.latency_buckets: must be in ascending order"));
+  EXPECT_THAT(PrometheusObserver::Create({.constant_labels = {{"no-such-name", "x"}}}).status().message(),
+              HasSubstr("PrometheusOptions.constant_labels: "));
+}
+
+TEST(PrometheusOptionsTest, ConstantLabelsAreOnEverySeries) {
+  auto server = FlakyUserServer::Start({.seed_users = 1});
+  ASSERT_TRUE(server.ok());
+  const auto metrics = PrometheusObserver::Create({.constant_labels = {{"app", "checkout"}}});
+  ASSERT_TRUE(metrics.ok()) << metrics.status();
+  const auto client =
+      UserClient::Create({.target = server->address(), .credentials = Credentials::Insecure(), .observers = {*metrics}});
+  ASSERT_TRUE(client->GetUser(AskFor("u-1")).ok());
+
+  int series = 0;
+  for (const prometheus::MetricFamily& family : (*metrics)->collectable()->Collect()) {
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      ++series;
+      EXPECT_THAT(metric.label, Contains(prometheus::ClientMetric::Label{"app", "checkout"})) << family.name;
+    }
+  }
+  EXPECT_GT(series, 10);
+}
+
+// ---- The documents
+
+std::string Read(const std::string& file) {
+  std::ifstream stream(std::string(DOCS_FOLDER) + "/" + file);
+  EXPECT_TRUE(stream) << file;
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::set<std::string> MetricsIn(const std::string& text) {
+  static const std::regex kName("\\b(grpc_client|userclient)_[a-z_]+\\b");
+  std::set<std::string> names;
+  for (std::sregex_iterator it(text.begin(), text.end(), kName), end; it != end; ++it) {
+    names.insert(std::regex_replace(it->str(), std::regex("_(bucket|count|sum)$"), ""));
+  }
+  return names;
+}
+
+/// Every expression of a dashboard, panels in rows included.
+void CollectExpressions(const json& value, std::string& text) {
+  if (value.is_array()) {
+    for (const json& element : value) CollectExpressions(element, text);
+  } else if (value.is_object()) {
+    for (const auto& [key, member] : value.items()) {
+      if ((key == "expr" || key == "query") && member.is_string()) text += member.get<std::string>() + "\n";
+      CollectExpressions(member, text);
+    }
+  }
+}
+
+const std::set<std::string>& LabelNames() {
+  static const auto* const names = new std::set<std::string>{
+      "userclient_compartment", "userclient_reason",  "userclient_rejection",    "userclient_source", "userclient_state",
+      "userclient_cause",       "userclient_outcome", "userclient_connectivity", "userclient_event"};
+  return *names;
+}
+
+class PrometheusDocumentsTest : public PrometheusTest {
+ protected:
+  /// What a client exposes that has everything there is, and to which everything has happened.
+  std::set<std::string> Exposed() {
+    constexpr char kEverything[] = R"({
+      "methodConfig": [
+        {"name": [{"service": "user.v1.UserService", "method": "GetUser"}], "timeout": "30s",
+         "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.001s", "maxBackoff": "0.001s", "backoffMultiplier": 1,
+                         "retryableStatusCodes": ["UNAVAILABLE"]}},
+        {"name": [{"service": "user.v1.UserService", "method": "ListUsers"}], "timeout": "30s",
+         "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "0.02s", "nonFatalStatusCodes": ["UNAVAILABLE"]}}],
+      "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+      "userclient": {"bulkheads": [{"name": "reads", "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 7,
+                                    "circuitBreaker": {}}]}})";
+    const auto client = UserClient::Create({.target = "dns:///localhost:" + std::to_string(server_->port()),
+                                            .credentials = Credentials::Insecure(),
+                                            .service_config_json = kEverything,
+                                            .observers = {metrics_}});
+    EXPECT_TRUE(client.ok()) << client.status();
+    server_->Script("GetUser", {Fail(StatusCode::kUnavailable), Ok()});
+    server_->Script("ListUsers", {Hang(), Ok()});
+    EXPECT_TRUE(client->GetUser(AskFor("u-1")).ok());
+    EXPECT_TRUE(client->ListUsers({}).ok());
+    EXPECT_TRUE(client->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+    EXPECT_TRUE(client->GetUser(AskFor("u-1"), {.fallback = FallbackTo(user::v1::GetUserResponse())}).ok());
+    EXPECT_TRUE(client->SetConfig(*ServiceConfig::Parse(kEverything)).ok());
+    EXPECT_TRUE(Await([&] {
+      const auto resolution = client->Snapshot().resolution;
+      return resolution && resolution->age && !Counters("userclient_events_total").empty();
+    }));
+
+    std::set<std::string> names;
+    for (const prometheus::MetricFamily& family : metrics_->collectable()->Collect()) names.insert(family.name);
+    return names;
+  }
+};
+
+TEST_F(PrometheusDocumentsTest, TheDashboardAsksForNothingThatIsNotExposed) {
+  const std::set<std::string> exposed = Exposed();
+  std::string expressions;
+  CollectExpressions(json::parse(Read("grafana_dashboard.json")), expressions);
+
+  const std::set<std::string> asked = MetricsIn(expressions);
+
+  EXPECT_GE(asked.size(), 15u);
+  for (const std::string& name : asked) {
+    EXPECT_TRUE(exposed.contains(name) || LabelNames().contains(name)) << name << " is in the dashboard, and nowhere else";
+  }
+}
+
+TEST_F(PrometheusDocumentsTest, EveryMetricIsDocumented) {
+  const std::set<std::string> exposed = Exposed();
+  const std::string document = Read("telemetry.md");
+
+  EXPECT_EQ(exposed.size(), 25u);
+  for (const std::string& name : exposed) EXPECT_THAT(document, HasSubstr("`" + name + "`"));
+}
+
+}  // namespace
+}  // namespace userclient::testing
