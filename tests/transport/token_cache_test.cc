@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "tests/server/status_matchers.h"
 #include "tests/server/temporary_directory.h"
+#include "userclient/testing/fake_clock.h"
 
 namespace userclient::internal {
 namespace {
@@ -79,10 +80,8 @@ class TokenCacheTest : public ::testing::Test {
                                                               .name = "credentials.token_source",
                                                               .refresh_every = refresh_every,
                                                               .longest_wait = 30s,
-                                                              .now = [this] { return TokenCache::TimePoint(now_.load()); }});
+                                                              .now = clock_.function()});
   }
-
-  void Advance(std::chrono::nanoseconds duration) { now_ = now_.load() + duration; }
 
   template <typename Condition>
   static void Eventually(Condition condition) {
@@ -91,7 +90,7 @@ class TokenCacheTest : public ::testing::Test {
     EXPECT_TRUE(condition());
   }
 
-  std::atomic<std::chrono::nanoseconds> now_{1000s};
+  testing::FakeClock clock_;
   std::unique_ptr<ScriptedSource> source_;
   std::shared_ptr<TokenCache> cache_;
 };
@@ -120,7 +119,7 @@ TEST_F(TokenCacheTest, ATokenWithoutEndIsNeverFetchedAgain) {
   Make({Token("one"), Token("two")});
   ASSERT_EQ(cache_->Get().value(), "one");
 
-  Advance(24h * 365);
+  clock_.Advance(24h * 365);
 
   EXPECT_TRUE(cache_->HasToken());
   EXPECT_EQ(cache_->Get().value(), "one");
@@ -130,12 +129,12 @@ TEST_F(TokenCacheTest, ATokenWithoutEndIsNeverFetchedAgain) {
 TEST_F(TokenCacheTest, RefreshesAheadOfExpiryWhileTheOldOneServes) {
   Make({Token("one", 100s), Token("two", 100s)});
   ASSERT_EQ(cache_->Get().value(), "one");
-  Advance(79s);
+  clock_.Advance(79s);
   ASSERT_EQ(cache_->Get().value(), "one");
   ASSERT_EQ(source_->asked(), 1);
 
   source_->HoldUp();
-  Advance(10s);
+  clock_.Advance(10s);
   EXPECT_EQ(cache_->Get().value(), "one");
   EXPECT_TRUE(cache_->HasToken());
   Eventually([this] { return source_->asked() == 2; });
@@ -151,11 +150,11 @@ TEST_F(TokenCacheTest, AFailingRefreshKeepsTheOldTokenUntilItExpires) {
   Make({Token("one", 100s), absl::UnavailableError("the vault is sealed")});
   ASSERT_EQ(cache_->Get().value(), "one");
 
-  Advance(90s);
+  clock_.Advance(90s);
   EXPECT_EQ(cache_->Get().value(), "one");
   Eventually([this] { return !cache_->last_failure().ok(); });
   EXPECT_EQ(cache_->Get().value(), "one");
-  Advance(11s);
+  clock_.Advance(11s);
 
   EXPECT_FALSE(cache_->HasToken());
   EXPECT_THAT(cache_->Get(), IsError(StatusCode::kUnavailable, "credentials.token_source: no bearer token: the vault is sealed"));
@@ -164,7 +163,7 @@ TEST_F(TokenCacheTest, AFailingRefreshKeepsTheOldTokenUntilItExpires) {
 TEST_F(TokenCacheTest, PausesGrowBetweenFailingFetches) {
   Make({absl::UnavailableError("down")});
   const auto asked_after = [this](std::chrono::nanoseconds pause) {
-    Advance(pause);
+    clock_.Advance(pause);
     EXPECT_THAT(cache_->Get(), Not(IsOk()));
     return source_->asked();
   };
@@ -225,7 +224,7 @@ TEST_F(TokenCacheTest, AServerThatRefusesFreshTokensToo) {
 
   EXPECT_TRUE(cache_->RefreshAfter(1)) << "which is an old one, for which there is a successor";
   EXPECT_FALSE(cache_->RefreshAfter(2)) << "causes no storm of refreshes";
-  Advance(6s);
+  clock_.Advance(6s);
   EXPECT_TRUE(cache_->RefreshAfter(2));
   EXPECT_EQ(cache_->Get().value(), "three");
 }
@@ -300,14 +299,14 @@ TEST_F(TokenCacheTest, AFileIsReadAgainAndANewTokenFound) {
   cache_ = std::make_shared<TokenCache>(TokenCache::Options{.source = [file] { return ReadTokenFile(file); },
                                                             .name = "credentials.token_file",
                                                             .refresh_every = 5s,
-                                                            .now = [this] { return TokenCache::TimePoint(now_.load()); }});
+                                                            .now = clock_.function()});
   cache_->Put(ReadTokenFile(file).value());
   ASSERT_EQ(cache_->Get().value(), "one");
   ASSERT_EQ(cache_->generation(), 1);
 
   directory.Replace("token", "two");
   EXPECT_EQ(cache_->Get().value(), "one");
-  Advance(5s);
+  clock_.Advance(5s);
 
   Eventually([this] { return cache_->Get().value() == "two"; });
   EXPECT_EQ(cache_->generation(), 2);
@@ -317,12 +316,12 @@ TEST_F(TokenCacheTest, AFileThatIsGoneOrBrokenKeepsTheLastToken) {
   Make({Token("one"), absl::NotFoundError("cannot read /run/token"), Token("two")}, /*refresh_every=*/5s);
   ASSERT_EQ(cache_->Get().value(), "one");
 
-  Advance(6s);
+  clock_.Advance(6s);
   EXPECT_EQ(cache_->Get().value(), "one");
   Eventually([this] { return !cache_->last_failure().ok(); });
   EXPECT_EQ(cache_->Get().value(), "one");
 
-  Advance(6s);
+  clock_.Advance(6s);
   Eventually([this] { return cache_->Get().value() == "two"; });
   EXPECT_THAT(cache_->last_failure(), IsOk());
 }
@@ -331,7 +330,7 @@ TEST_F(TokenCacheTest, AFileThatHoldsTheSameTokenIsNoNewGeneration) {
   Make({Token("one")}, /*refresh_every=*/5s);
   ASSERT_EQ(cache_->Get().value(), "one");
 
-  Advance(6s);
+  clock_.Advance(6s);
   cache_->Get().IgnoreError();
   Eventually([this] { return source_->asked() == 2 && cache_.use_count() == 1; });
 
