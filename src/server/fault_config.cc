@@ -62,13 +62,27 @@ std::string ProblemWithTrailer(std::string_view key, std::string_view value) {
   return "";
 }
 
+/// Keys and values may hold anything; a mistake is one line of text.
+std::string OnOneLine(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~') {
+      line.push_back(c);
+    } else {
+      absl::StrAppend(&line, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return line;
+}
+
 /// Reads JSON strictly and remembers every mistake with its path.
 class Reader {
  public:
   const std::vector<std::string>& mistakes() const { return mistakes_; }
 
   void Mistake(std::string_view path, std::string_view reason) {
-    mistakes_.push_back(path.empty() ? std::string(reason) : absl::StrCat(std::string(path), ": ", std::string(reason)));
+    mistakes_.push_back(
+        OnOneLine(path.empty() ? std::string(reason) : absl::StrCat(std::string(path), ": ", std::string(reason))));
   }
 
   /// False, with a mistake, unless `value` is an object whose keys are all among `known`.
@@ -330,10 +344,10 @@ absl::StatusOr<json> ParseJson(std::string_view text) {
   try {
     json parsed = json::parse(text, std::ref(repeated_keys));
     if (repeated_keys.found())
-      return absl::InvalidArgumentError(absl::StrCat("the key \"", *repeated_keys.found(), "\" is there twice"));
+      return absl::InvalidArgumentError(absl::StrCat("the key \"", OnOneLine(*repeated_keys.found()), "\" is there twice"));
     return parsed;
   } catch (const json::exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat("not JSON: ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat("not JSON: ", OnOneLine(error.what())));
   }
 }
 

@@ -5,19 +5,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <system_error>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace userclient::internal {
 namespace {
 
 absl::Status NotAnAddress(std::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", std::string(text), "\" is no address to listen on: must be HOST:PORT, like 127.0.0.1:50051 or [::1]:50051"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::CHexEscape(std::string(text)),
+                   "\" is no address to listen on: must be HOST:PORT, like 127.0.0.1:50051 or [::1]:50051"));
 }
 
 }  // namespace
@@ -45,6 +48,9 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
   } else if (host.find(':') != std::string_view::npos) {
     return NotAnAddress(text);
   }
+  // A NUL would end the name for the operating system; brackets are for the outside.
+  const auto is_wrong = [](unsigned char c) { return c <= 0x20 || c == 0x7f || c == '[' || c == ']'; };
+  if (std::any_of(host.begin(), host.end(), is_wrong)) return NotAnAddress(text);
   ListenAddress address{.host = std::string(host)};
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   if (host.empty() || error != std::errc() || end != port.data() + port.size() || address.port < 0 || address.port > 65535) {

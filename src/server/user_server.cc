@@ -89,6 +89,7 @@ struct ListenerOptions {
   bool health = false;
   bool reflection = false;
   std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> interceptor;
+  std::optional<int> max_concurrent_streams;
   std::optional<std::chrono::nanoseconds> max_connection_age;
   std::chrono::nanoseconds max_connection_age_grace{};
 };
@@ -111,6 +112,9 @@ absl::StatusOr<Listener> Listen(ListenerOptions options, grpc::Service& service)
                                                        : internal::MakeServerCredentials(*options.identity->material()),
                            &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  if (options.max_concurrent_streams) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, *options.max_concurrent_streams);
+  }
   if (options.max_connection_age) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(*options.max_connection_age));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(options.max_connection_age_grace));
@@ -190,6 +194,7 @@ class UserServer::Impl {
                                                 .health = true,
                                                 .reflection = options_.reflection && tokens_ == nullptr,
                                                 .interceptor = infrastructure_calls_.MakeInterceptorFactory(),
+                                                .max_concurrent_streams = options_.max_concurrent_streams,
                                                 .max_connection_age = options_.max_connection_age,
                                                 .max_connection_age_grace = options_.max_connection_age_grace},
                                                service_);
@@ -237,6 +242,9 @@ class UserServer::Impl {
  private:
   absl::Status CheckLimits() const {
     if (absl::Status limits = internal::Admission::Check(options_); !limits.ok()) return limits;
+    if (options_.max_concurrent_streams.value_or(1) < 1) {
+      return absl::InvalidArgumentError("max_concurrent_streams: must be at least 1");
+    }
     if (options_.max_connection_age && *options_.max_connection_age <= std::chrono::nanoseconds::zero()) {
       return absl::InvalidArgumentError("max_connection_age: must be more than 0");
     }

@@ -26,7 +26,7 @@ UnaryCall::Handler UserServiceImpl::HandlerFor(absl::StatusOr<Response> (UserMet
     if (absl::Status parsed = ParseRequest(bytes, request, violations); !parsed.ok()) return parsed;
     absl::StatusOr<Response> response = (methods_.*method)(request, std::move(violations));
     if (!response.ok()) return response.status();
-    response->SerializeToString(&out);
+    if (!response->SerializeToString(&out)) return absl::InternalError("the answer is too large for a message");
     return absl::OkStatus();
   };
 }

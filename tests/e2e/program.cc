@@ -133,7 +133,11 @@ Program::~Program() {
   waitpid(pid_, nullptr, 0);
 }
 
-void Program::Signal(int signal) { kill(pid_, signal); }
+void Program::Signal(int signal) {
+  // Of a program that has ended, the signal would go to every process there is.
+  ASSERT_GT(pid_, 0) << "it has ended";
+  kill(pid_, signal);
+}
 
 std::string Program::ReadLine() { return NextLine(out_, unread_); }
 

@@ -16,4 +16,14 @@ void LoseWhatComesFrom(const std::string& host);
 /// And no more.
 void LoseNothingFrom(const std::string& host);
 
+/// What keeps packets from being lost at random: that there is no private network, no program `iptables`, or that the kernel
+/// cannot. nullopt: LosePackets works.
+std::optional<std::string> WhyNoPacketLoss();
+
+/// Of the TCP packets to and from this port, this share is lost, at random. Only in a private network.
+void LosePackets(int port, double share);
+
+/// And no more.
+void LoseNoPackets();
+
 }  // namespace userclient::testing

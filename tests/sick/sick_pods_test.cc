@@ -51,8 +51,8 @@ TEST_F(SickPodTest, ThatHangsFailsNoCallAndSlowsThemForSeconds) {
   const Outcomes calls = CallsWhileOneIs(Sickness::kHangs);
 
   EXPECT_EQ(calls.Failed(), 0);
-  EXPECT_GT(calls.Slow(900ms), 0) << "nothing met the pod that hangs";
-  EXPECT_EQ(calls.From(kEjectedAfter).Slow(900ms), 0);
+  EXPECT_GT(calls.Slow(450ms), 0) << "nothing met the pod that hangs";
+  EXPECT_EQ(calls.From(kEjectedAfter).Slow(450ms), 0);
 }
 
 TEST_F(SickPodTest, ThatHangsDoesNoMoreHarmWithTheBuiltInConfig) {

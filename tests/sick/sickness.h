@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "tests/sick/pods.h"
+#include "tests/support/pod.h"
 
 namespace userclient::testing {
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -93,7 +94,8 @@ void Dnsmasq::Die() { program_.reset(); }
 void Dnsmasq::Return() {
   const Probe probe(port_);
   // It would give up its rights, and then not be able to read a file that is ours.
-  const std::string user = geteuid() == 0 ? "root" : std::to_string(geteuid());
+  const passwd* const self = getpwuid(geteuid());
+  const std::string user = self == nullptr ? "root" : self->pw_name;
   program_ = std::make_unique<Program>(std::vector<std::string>{
       kProgram, "--no-daemon", "--log-facility=-", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=" + user,
       "--pid-file", "--addn-hosts=" + (directory_ / "records").string(), std::string("--local=/") + kZone + "/",

@@ -80,6 +80,9 @@ struct UserServerOptions {
   std::optional<RateLimit> rate_limit{};
   /// Calls in flight, at least 1; further ones are RESOURCE_EXHAUSTED. Not for health and reflection.
   std::optional<int> max_concurrent_calls{};
+  /// Streams at once on a connection, at least 1; the client keeps further calls back until one has ended. Absent: gRPC's own
+  /// limit, which is none.
+  std::optional<int> max_concurrent_streams{};
   /// Connections that have lived so long (more than 0, give or take a tenth) get no new calls and are closed, so that clients
   /// look for servers again. Absent: they live for ever.
   std::optional<std::chrono::nanoseconds> max_connection_age{};
