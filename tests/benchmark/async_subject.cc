@@ -43,7 +43,7 @@ class AsyncLoop : public ClosedLoop {
   /// Until every caller has made its calls, or one has failed.
   absl::Status Wait() {
     std::unique_lock lock(mutex_);
-    caller_ended_.wait(lock, [this] { return running_ == 0; });
+    all_ended_.wait(lock, [this] { return running_ == 0; });
     absl::Status first_error;
     for (const OneCaller& caller : callers_) first_error.Update(caller.error);
     return first_error;
@@ -78,24 +78,22 @@ class AsyncLoop : public ClosedLoop {
     if (caller.warm_up > 0) warming_up_.count_down();
     // Under the lock: whoever waits may destroy the loop as soon as it sees that nobody is left.
     const std::lock_guard lock(mutex_);
-    --running_;
-    caller_ended_.notify_all();
+    if (--running_ == 0) all_ended_.notify_all();
   }
 
   const AsyncSubject::AsyncCall call_;
   std::atomic<bool> stop_{false};
   std::latch warming_up_;
   std::mutex mutex_;
-  std::condition_variable caller_ended_;
+  std::condition_variable all_ended_;
   int running_;
   std::deque<OneCaller> callers_;
 };
 
 }  // namespace
 
-absl::Status AsyncSubject::Call(int64_t count) {
-  constexpr int kInFlight = 32;
-  return AsyncLoop(kInFlight, call_, count / kInFlight, count % kInFlight).Wait();
+absl::Status AsyncSubject::Call(int64_t count, int in_flight) {
+  return AsyncLoop(in_flight, call_, count / in_flight, count % in_flight).Wait();
 }
 
 std::unique_ptr<ClosedLoop> AsyncSubject::Start(int callers) {

@@ -24,8 +24,7 @@ class AsyncSubject : public Subject {
 
   explicit AsyncSubject(AsyncCall call) : call_(std::move(call)) {}
 
-  /// Keeps 32 of them in flight.
-  absl::Status Call(int64_t count) override;
+  absl::Status Call(int64_t count, int in_flight) override;
   std::unique_ptr<ClosedLoop> Start(int callers) override;
 
  private:

@@ -61,7 +61,7 @@ class BlockingLoop : public ClosedLoop {
 
 }  // namespace
 
-absl::Status BlockingSubject::Call(int64_t count) {
+absl::Status BlockingSubject::Call(int64_t count, int /*in_flight*/) {
   for (int64_t i = 0; i < count; ++i) {
     if (absl::Status status = call_(); !status.ok()) return status;
   }

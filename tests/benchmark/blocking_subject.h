@@ -16,7 +16,7 @@ class BlockingSubject : public Subject {
 
   explicit BlockingSubject(BlockingCall call) : call_(std::move(call)) {}
 
-  absl::Status Call(int64_t count) override;
+  absl::Status Call(int64_t count, int in_flight) override;
   std::unique_ptr<ClosedLoop> Start(int callers) override;
 
  private:

@@ -2,15 +2,18 @@
 // channel on the same name. Real servers and a real name server protocol in this process, loopback. Prints a table; asserts
 // nothing.
 //
-//   discovery_benchmark [ROUNDS]     a round takes about five seconds; 6 if not given
+//   discovery_benchmark [ROUNDS] [--json FILE]    a round takes about five seconds; 6 if not given. --json: for programs
 
 #include <grpcpp/create_channel.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +33,7 @@ using testing::ScriptedNameServer;
 using user::v1::UserService;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
 
 constexpr char kName[] = "users.cluster.test";
 constexpr std::chrono::seconds kRefresh(1);
@@ -92,18 +96,32 @@ double UntilLastCall(const FlakyUserServer& server, std::chrono::seconds limit) 
   return Seconds(last - start);
 }
 
-void Report(const std::string& who, std::vector<double> joined, std::vector<double> left, const Load& load) {
+constexpr std::chrono::seconds kJoinLimit(3);
+constexpr std::chrono::seconds kLeaveLimit(2);
+
+/// Returns what it prints: seconds, or null for never.
+Json Report(const std::string& who, std::vector<double> joined, std::vector<double> left, const Load& load) {
   std::sort(joined.begin(), joined.end());
   std::sort(left.begin(), left.end());
   const auto shown = [](double seconds, double limit) {
     return seconds >= limit ? std::string("never") : absl::StrFormat("%.2f s", seconds);
   };
+  const auto number = [](double seconds, double limit) { return seconds >= limit ? Json() : Json(seconds); };
+  const double join_limit = Seconds(kJoinLimit);
+  // What is called up to the end of the limit is not seen to have ended.
+  const double leave_limit = Seconds(kLeaveLimit) - 0.05;
   absl::PrintF("%-12s new server called after %s (median), %s (slowest); %d of %d calls failed\n", who,
-               shown(joined[joined.size() / 2], 3), shown(joined.back(), 3), load.failures(), load.calls());
-  if (!left.empty()) absl::PrintF("%-12s one that left called for %s more (slowest)\n", "", shown(left.back(), 1.95));
+               shown(joined[joined.size() / 2], join_limit), shown(joined.back(), join_limit), load.failures(), load.calls());
+  if (!left.empty()) absl::PrintF("%-12s one that left called for %s more (slowest)\n", "", shown(left.back(), leave_limit));
+  return {{"who", who},
+          {"joined_median_s", number(joined[joined.size() / 2], join_limit)},
+          {"joined_slowest_s", number(joined.back(), join_limit)},
+          {"left_slowest_s", left.empty() ? Json() : number(left.back(), leave_limit)},
+          {"failed", load.failures()},
+          {"calls", load.calls()}};
 }
 
-void Measure(const std::string& who, int rounds, ScriptedNameServer& names, std::vector<FlakyUserServer>& servers,
+Json Measure(const std::string& who, int rounds, ScriptedNameServer& names, std::vector<FlakyUserServer>& servers,
              std::function<bool()> call) {
   PointTo(names, {"127.0.0.2", "127.0.0.3"});
   const Load load(std::move(call));
@@ -112,15 +130,15 @@ void Measure(const std::string& who, int rounds, ScriptedNameServer& names, std:
   std::vector<double> left;
   for (int round = 0; round < rounds; ++round) {
     PointTo(names, {"127.0.0.2", "127.0.0.3", "127.0.0.4"});
-    joined.push_back(UntilCalled(servers[2], 3s));
+    joined.push_back(UntilCalled(servers[2], kJoinLimit));
     PointTo(names, {"127.0.0.2", "127.0.0.3"});
     // One that was never called cannot be called for longer.
-    if (joined.back() < 3) left.push_back(UntilLastCall(servers[2], 2s));
+    if (joined.back() < Seconds(kJoinLimit)) left.push_back(UntilLastCall(servers[2], kLeaveLimit));
   }
-  Report(who, joined, left, load);
+  return Report(who, joined, left, load);
 }
 
-void Run(int rounds) {
+Json Run(int rounds) {
   std::vector<FlakyUserServer> servers;
   for (int i = 2; i <= 4; ++i) {
     const int port = servers.empty() ? 0 : servers[0].port();
@@ -136,7 +154,7 @@ void Run(int rounds) {
   arguments.SetLoadBalancingPolicyName("round_robin");
   PointTo(names, {"127.0.0.2", "127.0.0.3"});
   const auto stub = UserService::NewStub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
-  Measure("plain gRPC", rounds, names, servers, [&] {
+  Json plain = Measure("plain gRPC", rounds, names, servers, [&] {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + 5s);
     user::v1::GetUserResponse response;
@@ -147,17 +165,28 @@ void Run(int rounds) {
                                           kRefresh.count(), R"(s"}})");
   const UserClient client =
       OrDie(UserClient::Create({.target = target, .credentials = Credentials::Insecure(), .service_config_json = config}));
-  Measure("userclient", rounds, names, servers, [&] { return client.GetUser(request, {.timeout = 5s}).ok(); });
+  Json ours = Measure("userclient", rounds, names, servers, [&] { return client.GetUser(request, {.timeout = 5s}).ok(); });
+  return {{"dns_refresh_s", kRefresh.count()}, {"rounds", rounds}, {"clients", Json::array({std::move(plain), std::move(ours)})}};
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("How soon a new server behind a name is called, and for how long one that has left.", "discovery_benchmark");
+  int rounds = 6;
+  std::string json_file;
+  app.add_option("ROUNDS", rounds, "of about five seconds each")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--json", json_file, "write the numbers to this file");
+  CLI11_PARSE(app, argc, argv);
+
+  const Json numbers = Run(rounds);
+  if (json_file.empty()) return 0;
+  std::ofstream file(json_file);
+  file << numbers.dump(1) << std::endl;
+  if (file) return 0;
+  absl::FPrintF(stderr, "discovery_benchmark: cannot write %s\n", json_file);
+  return 1;
 }
 
 }  // namespace
 }  // namespace userclient::benchmark
 
-int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 6;
-  if (rounds < 1) {
-    absl::FPrintF(stderr, "usage: discovery_benchmark [ROUNDS]\n");
-    return 2;
-  }
-  userclient::benchmark::Run(rounds);
-}
+int main(int argc, char** argv) { return userclient::benchmark::Main(argc, argv); }

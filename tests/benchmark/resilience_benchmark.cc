@@ -1,13 +1,18 @@
 // What the guards are worth, in numbers: isolation of compartments, the price of an open circuit, what hedging does to the
 // slowest calls. Real servers in this process, loopback. Prints a table; asserts nothing, because a shared machine proves nothing
 // by time.
+//
+//   resilience_benchmark [--quick] [--json FILE]    --quick: a fifth of the calls; --json: the numbers for programs
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +28,7 @@ namespace {
 using std::chrono::nanoseconds;
 using testing::FlakyUserServer;
 using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
 
 template <class T>
 T OrDie(absl::StatusOr<T> value) {
@@ -77,13 +83,19 @@ Latencies Measure(const UserClient& client, int threads, int calls_per_thread) {
   return all;
 }
 
-void PrintLatencies(const std::string& what, const Latencies& latencies, const std::string& more = {}) {
+/// Returns what it prints.
+Json PrintLatencies(const std::string& what, const Latencies& latencies, const std::string& more = {}) {
   absl::PrintF("    %-44s p50 %8.2f ms   p99 %8.2f ms   failed %d%s\n", what, latencies.Milliseconds(0.5),
                latencies.Milliseconds(0.99), latencies.failed, more);
+  return {{"what", what},
+          {"p50_ms", latencies.Milliseconds(0.5)},
+          {"p99_ms", latencies.Milliseconds(0.99)},
+          {"failed", latencies.failed},
+          {"calls", latencies.sorted.size()}};
 }
 
 /// Reads and writes in compartments of their own; every write hangs.
-void Isolation() {
+Json Isolation(int calls_per_thread) {
   FlakyUserServer server = OrDie(FlakyUserServer::Start({.seed_users = 1}));
   const UserClient client =
       Connect(server.address(), R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "60s"}],
@@ -92,7 +104,7 @@ void Isolation() {
         {"name": "writes", "methods": [{"service": "user.v1.UserService", "method": "CreateUser"}], "maxConcurrentCalls": 100}]}})");
   absl::PrintF("\nisolation: 8 threads read, while 100 writes hang in their compartment\n");
   Measure(client, 8, 200);
-  PrintLatencies("reads alone", Measure(client, 8, 1000));
+  Json alone = PrintLatencies("reads alone", Measure(client, 8, calls_per_thread));
 
   server.ScriptRepeatedly("CreateUser", {testing::Hang()});
   std::vector<PendingCall<user::v1::CreateUserResponse>> stuck;
@@ -102,12 +114,13 @@ void Isolation() {
     stuck.push_back(client.CreateUserAsync(request));
   }
   server.AwaitAttempts("CreateUser", 100);
-  PrintLatencies("reads beside 100 hung writes", Measure(client, 8, 1000));
+  Json beside = PrintLatencies("reads beside 100 hung writes", Measure(client, 8, calls_per_thread));
   for (const auto& call : stuck) call.Cancel();
+  return Json::array({std::move(alone), std::move(beside)});
 }
 
 /// A service that is dead, and a breaker that knows.
-void OpenCircuit() {
+Json OpenCircuit() {
   const UserClient client =
       Connect("127.0.0.1:1", R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "1s"}],
       "userclient": {"bulkheads": [{"name": "reads", "methods": [{"service": "user.v1.UserService"}],
@@ -121,10 +134,11 @@ void OpenCircuit() {
   const double microseconds = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
   absl::PrintF("\nan open circuit: a refused call costs its caller %.2f us (bar: under 5), error, report and all\n",
                microseconds / kCalls);
+  return {{"us_per_refused_call", microseconds / kCalls}};
 }
 
 /// Five servers, one of them a hundred times slower.
-void Hedging() {
+Json Hedging(int calls_per_thread) {
   std::vector<FlakyUserServer> servers;
   std::string target = "ipv4:";
   for (int i = 0; i < 5; ++i) {
@@ -137,11 +151,13 @@ void Hedging() {
     for (const FlakyUserServer& server : servers) sum += server.attempts("GetUser");
     return sum;
   };
-  const auto measure = [&](const std::string& what, const UserClient& client, int calls_per_thread) {
+  Json rows = Json::array();
+  const auto measure = [&](const std::string& what, const UserClient& client, int calls) {
     const int64_t before = attempts();
-    const Latencies latencies = Measure(client, 16, calls_per_thread);
-    const auto calls = static_cast<double>(latencies.sorted.size());
-    PrintLatencies(what, latencies, absl::StrFormat("   attempts/call %.3f", static_cast<double>(attempts() - before) / calls));
+    const Latencies latencies = Measure(client, 16, calls);
+    const double attempts_per_call = static_cast<double>(attempts() - before) / static_cast<double>(latencies.sorted.size());
+    rows.push_back(PrintLatencies(what, latencies, absl::StrFormat("   attempts/call %.3f", attempts_per_call)));
+    rows.back()["attempts_per_call"] = attempts_per_call;
   };
   const auto config = [](const std::string& balancing, const std::string& policy) {
     return absl::StrCat(
@@ -160,18 +176,36 @@ void Hedging() {
 
   absl::PrintF(
       "\nhedging: five servers, one of them 100 times slower (500 ms), 16 threads (bar: p99 a tenth, attempts/call 1.1)\n");
-  measure("no hedging", Connect(target, config(everyone, "")), 100);
-  measure("hedged after 25 ms", Connect(target, config(everyone, hedged)), 500);
+  measure("no hedging", Connect(target, config(everyone, "")), calls_per_thread / 10);
+  measure("hedged after 25 ms", Connect(target, config(everyone, hedged)), calls_per_thread / 2);
   const UserClient ejecting = Connect(target, config(without_outliers, hedged));
-  measure("hedged and ejected, from the first call on", ejecting, 1000);
-  measure("hedged and ejected, after that", ejecting, 1000);
+  measure("hedged and ejected, from the first call on", ejecting, calls_per_thread);
+  measure("hedged and ejected, after that", ejecting, calls_per_thread);
+  return rows;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("What the guards are worth, in numbers.", "resilience_benchmark");
+  bool quick = false;
+  std::string json_file;
+  app.add_flag("--quick", quick, "a fifth of the calls");
+  app.add_option("--json", json_file, "write the numbers to this file");
+  CLI11_PARSE(app, argc, argv);
+
+  const int calls_per_thread = quick ? 200 : 1000;
+  Json numbers;
+  numbers["isolation"] = Isolation(calls_per_thread);
+  numbers["open_circuit"] = OpenCircuit();
+  numbers["hedging"] = Hedging(calls_per_thread);
+  if (json_file.empty()) return 0;
+  std::ofstream file(json_file);
+  file << numbers.dump(1) << std::endl;
+  if (file) return 0;
+  absl::FPrintF(stderr, "resilience_benchmark: cannot write %s\n", json_file);
+  return 1;
 }
 
 }  // namespace
 }  // namespace userclient::benchmark
 
-int main() {
-  userclient::benchmark::Isolation();
-  userclient::benchmark::OpenCircuit();
-  userclient::benchmark::Hedging();
-}
+int main(int argc, char** argv) { return userclient::benchmark::Main(argc, argv); }

@@ -90,10 +90,14 @@ class StubReader final : public grpc::ClientReadReactor<ActivityEvent> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::unique_ptr<StubReader> ended(this);
-    if (left_) return reading_.End(absl::OkStatus());
-    if (!status.ok()) return reading_.End(ToStatus(status));
-    Begin(stub_, reading_);
+    UserService::Stub& stub = stub_;
+    Reading& reading = reading_;
+    const bool left = left_;
+    // First: the context holds the channel, whose end gRPC 1.51 does not survive on a thread that calls back.
+    delete this;
+    if (left) return reading.End(absl::OkStatus());
+    if (!status.ok()) return reading.End(ToStatus(status));
+    Begin(stub, reading);
   }
 
  private:
@@ -162,7 +166,7 @@ absl::Status StreamSubject::Reading::Wait() {
   return status_;
 }
 
-absl::Status StreamSubject::Call(int64_t count) {
+absl::Status StreamSubject::Call(int64_t count, int /*in_flight*/) {
   Reading reading(count);
   std::thread thread(read_, std::ref(reading));
   absl::Status status = reading.Wait();

@@ -60,7 +60,7 @@ class StreamSubject : public Subject {
   explicit StreamSubject(Read read) : read_(std::move(read)) {}
 
   /// On one stream at a time.
-  absl::Status Call(int64_t count) override;
+  absl::Status Call(int64_t count, int in_flight) override;
   std::unique_ptr<ClosedLoop> Start(int callers) override;
 
  private:

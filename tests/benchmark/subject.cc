@@ -1,156 +1,117 @@
 #include "tests/benchmark/subject.h"
 
-#include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
-
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "src/config/default_service_config.h"
-#include "tests/benchmark/async_subject.h"
-#include "tests/benchmark/blocking_subject.h"
+#include "tests/benchmark/client_subjects.h"
+#include "tests/benchmark/observers.h"
 #include "tests/benchmark/stream_subject.h"
-#include "user/v1/user_service.grpc.pb.h"
-#include "userclient/user_client.h"
+#include "tests/benchmark/stub_subjects.h"
 
 namespace userclient::benchmark {
 namespace {
 
-using user::v1::GetUserRequest;
-using user::v1::GetUserResponse;
-using user::v1::UserService;
-
+using Json = nlohmann::json;
 using SubjectOr = absl::StatusOr<std::unique_ptr<Subject>>;
 
-/// As the built-in service config has it for GetUser.
-constexpr auto kTimeout = std::chrono::seconds(5);
-
-/// A user that `user_server --seed-users` makes.
-GetUserRequest Request() {
-  GetUserRequest request;
-  request.set_user_id("u-1");
-  return request;
+Json BuiltIn(const SubjectOptions& options) {
+  auto config = Json::parse(internal::kDefaultServiceConfig);
+  if (!options.patient) return config;
+  for (auto& method : config.at("methodConfig")) {
+    method["timeout"] = "600s";
+    if (method.contains("retryPolicy")) method["retryPolicy"]["perAttemptRecvTimeout"] = "300s";
+  }
+  for (auto& bulkhead : config.at("userclient").at("bulkheads")) bulkhead["maxConcurrentCalls"] = 1'000'000;
+  return config;
 }
 
-absl::Status ToStatus(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
-
-/// Channel arguments as no program without the SDK has to know them.
-grpc::ChannelArguments Default() { return {}; }
-
-grpc::ChannelArguments WithoutRetryFilter() {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  return arguments;
-}
-
-std::shared_ptr<UserService::Stub> MakeStub(const std::string& target, const grpc::ChannelArguments& arguments) {
-  return UserService::NewStub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
-}
-
-SubjectOr MakeBlockingStub(const std::string& target, const grpc::ChannelArguments& arguments) {
-  return std::make_unique<BlockingSubject>([stub = MakeStub(target, arguments), request = Request()] {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kTimeout);
-    GetUserResponse response;
-    return ToStatus(stub->GetUser(&context, request, &response));
-  });
-}
-
-SubjectOr MakeCallbackStub(const std::string& target, const grpc::ChannelArguments& arguments) {
-  /// What has to outlive the function that starts a call.
-  struct Call {
-    grpc::ClientContext context{};
-    GetUserRequest request{};
-    GetUserResponse response{};
-    AsyncSubject::Caller* caller = nullptr;
-  };
-  return std::make_unique<AsyncSubject>([stub = MakeStub(target, arguments), request = Request()](AsyncSubject::Caller& caller) {
-    auto* const call = new Call{.request = request, .caller = &caller};
-    call->context.set_deadline(std::chrono::system_clock::now() + kTimeout);
-    stub->async()->GetUser(&call->context, &call->request, &call->response, [call](const grpc::Status& status) {
-      const std::unique_ptr<Call> ended(call);
-      ended->caller->OnDone(ToStatus(status));
-    });
-  });
-}
-
-absl::StatusOr<UserClient> MakeClient(const std::string& target, std::optional<std::string> service_config) {
-  return UserClient::Create(
-      {.target = target, .credentials = Credentials::Insecure(), .service_config_json = std::move(service_config)});
-}
-
-SubjectOr MakeBlockingClient(const std::string& target, std::optional<std::string> service_config) {
-  absl::StatusOr<UserClient> client = MakeClient(target, std::move(service_config));
-  if (!client.ok()) return client.status();
-  return std::make_unique<BlockingSubject>(
-      [client = *std::move(client), request = Request()] { return client.GetUser(request).status(); });
-}
-
-SubjectOr MakeCallbackClient(const std::string& target, std::optional<std::string> service_config) {
-  absl::StatusOr<UserClient> client = MakeClient(target, std::move(service_config));
-  if (!client.ok()) return client.status();
-  return std::make_unique<AsyncSubject>([client = *std::move(client), request = Request()](AsyncSubject::Caller& caller) {
-    client.GetUserAsync(request).Then([&caller](const absl::StatusOr<GetUserResponse>& user) { caller.OnDone(user.status()); });
-  });
-}
-
-constexpr auto kBuiltIn = std::nullopt;
-
-/// The built-in service config with this many connections for reads, never more.
-std::string BuiltInWith(int channels) {
-  auto config = nlohmann::json::parse(internal::kDefaultServiceConfig);
+/// The built-in service config with this many connections, never more.
+Json BuiltInWith(const SubjectOptions& options, int channels) {
+  Json config = BuiltIn(options);
   for (auto& bulkhead : config.at("userclient").at("bulkheads")) {
     bulkhead["channels"] = channels;
     bulkhead["maxChannels"] = channels;
   }
-  return config.dump();
+  return config;
 }
 
-/// The same without retryPolicy.
-std::string WithoutRetries() {
-  auto config = nlohmann::json::parse(BuiltInWith(1));
+Json WithoutRetries(Json config) {
   for (auto& method : config.at("methodConfig")) method.erase("retryPolicy");
-  return config.dump();
+  return config;
+}
+
+/// Channel arguments as no program without the SDK has to know them.
+StubChannels Plain(int count) { return {.arguments = {}, .count = count}; }
+
+StubChannels WithoutRetryFilter() {
+  StubChannels channels;
+  channels.arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  return channels;
+}
+
+StubChannels Balanced() {
+  StubChannels channels;
+  channels.arguments.SetLoadBalancingPolicyName("round_robin");
+  return channels;
+}
+
+StubChannels Ejecting() {
+  const Json config{{"loadBalancingConfig", Json::parse(internal::kDefaultServiceConfig).at("loadBalancingConfig")}};
+  StubChannels channels;
+  channels.arguments.SetServiceConfigJSON(config.dump());
+  return channels;
 }
 
 struct NamedSubject {
   std::string_view name;
-  SubjectOr (*make)(const std::string& target);
+  SubjectOr (*make)(const SubjectOptions& options);
 };
 
 constexpr NamedSubject kSubjects[] = {
-    {"raw", [](auto& target) { return MakeBlockingStub(target, Default()); }},
-    {"raw-light", [](auto& target) { return MakeBlockingStub(target, WithoutRetryFilter()); }},
-    {"sdk", [](auto& target) { return MakeBlockingClient(target, BuiltInWith(1)); }},
-    {"sdk-no-retries", [](auto& target) { return MakeBlockingClient(target, WithoutRetries()); }},
-    {"sdk-2-channels", [](auto& target) { return MakeBlockingClient(target, BuiltInWith(2)); }},
-    {"sdk-pool", [](auto& target) { return MakeBlockingClient(target, kBuiltIn); }},
-    {"raw-callback", [](auto& target) { return MakeCallbackStub(target, Default()); }},
-    {"raw-callback-light", [](auto& target) { return MakeCallbackStub(target, WithoutRetryFilter()); }},
-    {"sdk-callback", [](auto& target) { return MakeCallbackClient(target, BuiltInWith(1)); }},
-    {"sdk-callback-pool", [](auto& target) { return MakeCallbackClient(target, kBuiltIn); }},
-    {"raw-stream", [](auto& target) -> SubjectOr { return ReadByStub(target); }},
-    {"raw-stream-callback", [](auto& target) -> SubjectOr { return ReadByStubCallback(target); }},
-    {"sdk-stream", [](auto& target) { return ReadByClient(target, BuiltInWith(1)); }},
-    {"sdk-stream-async", [](auto& target) { return ReadByClientAsync(target, BuiltInWith(1)); }},
+    {"raw", [](auto& options) -> SubjectOr { return CallByStub(options, Plain(1)); }},
+    {"raw-2-channels", [](auto& options) -> SubjectOr { return CallByStub(options, Plain(2)); }},
+    {"raw-light", [](auto& options) -> SubjectOr { return CallByStub(options, WithoutRetryFilter()); }},
+    {"sdk", [](auto& options) { return CallByClient(options, BuiltInWith(options, 1).dump()); }},
+    {"sdk-no-retries", [](auto& options) { return CallByClient(options, WithoutRetries(BuiltInWith(options, 1)).dump()); }},
+    {"sdk-2-channels", [](auto& options) { return CallByClient(options, BuiltInWith(options, 2).dump()); }},
+    {"sdk-pool", [](auto& options) { return CallByClient(options, BuiltIn(options).dump()); }},
+    {"raw-callback", [](auto& options) -> SubjectOr { return CallByStubCallback(options, Plain(1)); }},
+    {"raw-callback-2-channels", [](auto& options) -> SubjectOr { return CallByStubCallback(options, Plain(2)); }},
+    {"raw-callback-light", [](auto& options) -> SubjectOr { return CallByStubCallback(options, WithoutRetryFilter()); }},
+    {"raw-callback-balanced", [](auto& options) -> SubjectOr { return CallByStubCallback(options, Balanced()); }},
+    {"raw-callback-ejecting", [](auto& options) -> SubjectOr { return CallByStubCallback(options, Ejecting()); }},
+    {"sdk-callback", [](auto& options) { return CallByClientAsync(options, BuiltInWith(options, 1).dump()); }},
+    {"sdk-callback-2-channels", [](auto& options) { return CallByClientAsync(options, BuiltInWith(options, 2).dump()); }},
+    {"sdk-callback-pool", [](auto& options) { return CallByClientAsync(options, BuiltIn(options).dump()); }},
+    {"raw-stream", [](auto& options) -> SubjectOr { return ReadByStub(options.target); }},
+    {"raw-stream-callback", [](auto& options) -> SubjectOr { return ReadByStubCallback(options.target); }},
+    {"sdk-stream", [](auto& options) { return ReadByClient(options.target, BuiltInWith(options, 1).dump()); }},
+    {"sdk-stream-async", [](auto& options) { return ReadByClientAsync(options.target, BuiltInWith(options, 1).dump()); }},
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const std::string& target) {
+absl::StatusOr<std::unique_ptr<Subject>> MakeSubject(std::string_view name, const SubjectOptions& options) {
+  const std::string_view plain_name = name.substr(0, name.find('+'));
+  SubjectOptions observed = options;
+  if (plain_name != name) observed.observer = name.substr(plain_name.size() + 1);
+  const bool observable = plain_name.starts_with("sdk") && !plain_name.starts_with("sdk-stream");
+  if (!observed.observer.empty() && !observable) {
+    return absl::InvalidArgumentError(absl::StrCat("subject \"", std::string(name), "\" has nobody to tell its calls to"));
+  }
   for (const NamedSubject& subject : kSubjects) {
-    if (subject.name == name) return subject.make(target);
+    if (subject.name == plain_name) return subject.make(observed);
   }
   return absl::InvalidArgumentError(absl::StrCat("there is no subject \"", std::string(name), "\""));
+}
+
+std::vector<std::string> SubjectNames() {
+  std::vector<std::string> names;
+  for (const NamedSubject& subject : kSubjects) names.emplace_back(subject.name);
+  for (const std::string& observer : ObserverNames()) names.push_back(absl::StrCat("sdk-callback+", observer));
+  return names;
 }
 
 }  // namespace userclient::benchmark

@@ -1,44 +1,41 @@
 #include "tests/benchmark/throughput.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <memory>
 #include <thread>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "tests/benchmark/process_usage.h"
 #include "tests/benchmark/subject.h"
+#include "tests/benchmark/warm_up.h"
 
 namespace userclient::benchmark {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Slice {
-  double calls_per_second = 0;
-  double cpu_us_per_call = 0;
-};
+constexpr std::chrono::seconds kLongestSlice(10);
 
-double CpuMicroseconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto microseconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
-  };
-  return microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
-}
-
-absl::StatusOr<Slice> MeasureSlice(Subject& subject, int callers, std::chrono::milliseconds length) {
-  const std::unique_ptr<ClosedLoop> loop = subject.Start(callers);
+absl::Status MeasureSlice(Subject& subject, std::chrono::milliseconds length, Throughput& throughput) {
+  const std::unique_ptr<ClosedLoop> loop = subject.Start(throughput.callers);
   const int64_t calls_before = loop->calls();
-  const double cpu_before = CpuMicroseconds();
+  const CpuTime cpu_before = CpuTimeUsed();
   const Clock::time_point begin = Clock::now();
-  std::this_thread::sleep_for(length);
-  const auto calls = static_cast<double>(loop->calls() - calls_before);
-  const double cpu = CpuMicroseconds() - cpu_before;
+  double calls = 0;
+  // A busy machine may let nobody run for a whole slice.
+  do {
+    std::this_thread::sleep_for(length);
+    calls = static_cast<double>(loop->calls() - calls_before);
+  } while (calls == 0 && Clock::now() - begin < kLongestSlice);
+  const CpuTime cpu = CpuTimeUsed() - cpu_before;
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (absl::Status status = loop->Stop(); !status.ok()) return status;
-  if (calls == 0) return absl::DeadlineExceededError("no call was answered within a slice; is the machine overloaded?");
-  return Slice{.calls_per_second = calls / seconds, .cpu_us_per_call = cpu / calls};
+  if (calls == 0) return absl::DeadlineExceededError(absl::StrCat("no call was answered within ", kLongestSlice.count(), " s"));
+  throughput.calls_per_second.push_back(calls / seconds);
+  throughput.user_us_per_call.push_back(cpu.user_us / calls);
+  throughput.system_us_per_call.push_back(cpu.system_us / calls);
+  return absl::OkStatus();
 }
 
 /// Who comes when in a round: every other round backwards, and each pair of rounds begins with another subject.
@@ -49,46 +46,42 @@ std::vector<size_t> Order(size_t subjects, int round) {
   return order;
 }
 
-Throughput Summarise(const std::string& subject, int callers, const std::vector<Slice>& slices,
-                     const std::vector<Slice>& reference) {
-  std::vector<double> rate, cpu, rate_ratio, cpu_ratio;
-  for (size_t round = 0; round < slices.size(); ++round) {
-    rate.push_back(slices[round].calls_per_second);
-    cpu.push_back(slices[round].cpu_us_per_call);
-    rate_ratio.push_back(slices[round].calls_per_second / reference[round].calls_per_second);
-    cpu_ratio.push_back(slices[round].cpu_us_per_call / reference[round].cpu_us_per_call);
+using Subjects = std::vector<std::unique_ptr<Subject>>;
+
+absl::StatusOr<Subjects> MakeSubjects(const ThroughputPlan& plan, std::vector<SubjectCost>& costs) {
+  Subjects subjects;
+  for (const std::string& name : plan.subjects) {
+    const int64_t heap = HeapInUse();
+    const Clock::time_point begin = Clock::now();
+    absl::StatusOr<std::unique_ptr<Subject>> subject =
+        MakeSubject(name, {.target = plan.target, .patient = plan.connections > 0});
+    if (!subject.ok()) return subject.status();
+    if (absl::Status warm = WarmUp(**subject, plan.target, plan.connections); !warm.ok()) return warm;
+    costs.push_back({.subject = name,
+                     .connect_ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count(),
+                     .heap = HeapInUse() - heap});
+    subjects.push_back(*std::move(subject));
   }
-  return {.subject = subject,
-          .callers = callers,
-          .calls_per_second = MedianOf(rate),
-          .cpu_us_per_call = MedianOf(cpu),
-          .calls_per_second_ratio = MedianOf(rate_ratio),
-          .cpu_ratio = MedianOf(cpu_ratio)};
+  return subjects;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Throughput>> MeasureThroughput(const ThroughputPlan& plan) {
-  std::vector<std::unique_ptr<Subject>> subjects;
-  for (const std::string& name : plan.subjects) {
-    absl::StatusOr<std::unique_ptr<Subject>> subject = MakeSubject(name, plan.target);
-    if (!subject.ok()) return subject.status();
-    subjects.push_back(*std::move(subject));
-  }
-
-  std::vector<Throughput> results;
+absl::StatusOr<ThroughputResult> MeasureThroughput(const ThroughputPlan& plan) {
+  ThroughputResult result;
+  absl::StatusOr<Subjects> subjects = MakeSubjects(plan, result.subjects);
+  if (!subjects.ok()) return subjects.status();
   for (const int callers : plan.callers) {
-    std::vector<std::vector<Slice>> slices(subjects.size());
+    std::vector<Throughput> loads;
+    for (const std::string& name : plan.subjects) loads.push_back({.subject = name, .callers = callers});
     for (int round = 0; round < plan.rounds; ++round) {
-      for (const size_t i : Order(subjects.size(), round)) {
-        absl::StatusOr<Slice> slice = MeasureSlice(*subjects[i], callers, plan.slice);
-        if (!slice.ok()) return slice.status();
-        slices[i].push_back(*slice);
+      for (const size_t i : Order(loads.size(), round)) {
+        if (absl::Status measured = MeasureSlice(*(*subjects)[i], plan.slice, loads[i]); !measured.ok()) return measured;
       }
     }
-    for (size_t i = 0; i < subjects.size(); ++i) results.push_back(Summarise(plan.subjects[i], callers, slices[i], slices[0]));
+    std::move(loads.begin(), loads.end(), std::back_inserter(result.loads));
   }
-  return results;
+  return result;
 }
 
 }  // namespace userclient::benchmark
