@@ -26,9 +26,27 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "manual/completion.h"
+#include "manual/footer_lines.h"
+#include "manual/man_page.h"
+#include "manual/program_view.h"
 #include "userclient/server/user_server.h"
+#include "userclient/version.h"
 
 namespace {
+
+constexpr char kFooter[] =
+    "SIGTERM and SIGINT drain it: health says NOT_SERVING, then no new calls are taken, and those in flight go on to the limit; "
+    "a\n"
+    "second signal ends it at once. Certificates, keys and tokens are read again when their files change.\n\n"
+    "Exit status:\n"
+    "  0   after a clean drain\n"
+    "  1   it could not start, or the drain limit cut calls off\n"
+    "  2   wrong usage\n\n"
+    "Examples:\n"
+    "  user_server --seed-users 1000\n"
+    "  user_server --faults '{\"faults\": [{\"method\": \"GetUser\", \"probability\": 0.3, \"status\": \"UNAVAILABLE\"}]}'\n"
+    "  user_server --listen 0.0.0.0:50051 --production --store sqlite:users.db --tls-cert server.pem --tls-key server.key";
 
 constexpr int kCouldNotRun = 1;
 constexpr int kWrongUsage = 2;
@@ -54,8 +72,11 @@ struct Flags {
   std::optional<double> rate_limit;
   std::optional<int> rate_burst;
   std::optional<int> max_concurrent;
+  std::optional<int> max_streams;
   std::string max_connection_age;
   std::string max_connection_age_grace = "30s";
+  bool manual = false;
+  std::string completion;
 };
 
 int Fail(int exit_status, std::string_view message) {
@@ -64,7 +85,7 @@ int Fail(int exit_status, std::string_view message) {
 }
 
 // What the library calls an option, and what it is called here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFlags = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kFlags = {{
     {"tls.certificate", "--tls-cert"},
     {"tls.key", "--tls-key"},
     {"tls.client_ca", "--tls-client-ca"},
@@ -72,6 +93,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFlags = 
     {"rate_limit.per_second", "--rate-limit"},
     {"rate_limit.burst", "--rate-burst"},
     {"max_concurrent_calls", "--max-concurrent"},
+    {"max_concurrent_streams", "--max-streams"},
     {"max_connection_age", "--max-connection-age"},
 }};
 
@@ -89,7 +111,7 @@ int Fail(int exit_status, const absl::Status& status) {
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
-  app.set_version_flag("--version", "user_server 0.1.0");
+  app.set_version_flag("--version", "user_server " USERCLIENT_VERSION_STRING);
   app.add_option("--listen", flags.listen, "HOST:PORT to serve on; port 0 takes a free one")->capture_default_str();
   app.add_option("--admin", flags.admin, "HOST:PORT of the fault service, on a loopback address");
   app.add_option("--store", flags.store, "memory, or sqlite:FILE")->capture_default_str();
@@ -110,14 +132,17 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--log", flags.log, "request log, one JSON object a line: FILE, - (standard output) or none")
       ->capture_default_str();
   app.add_option("--name", flags.name, "sent with every answer as the trailer x-served-by");
-  CLI::Option* certificate = app.add_option("--tls-cert", flags.tls_cert, "serve TLS with this certificate chain (PEM)");
-  CLI::Option* key = app.add_option("--tls-key", flags.tls_key, "private key of --tls-cert (PEM)");
+  CLI::Option* certificate =
+      app.add_option("--tls-cert", flags.tls_cert, "serve TLS with this certificate chain (PEM)")->type_name("FILE");
+  CLI::Option* key = app.add_option("--tls-key", flags.tls_key, "private key of --tls-cert (PEM)")->type_name("FILE");
   certificate->needs(key);
   key->needs(certificate);
   app.add_option("--tls-client-ca", flags.tls_client_ca, "require client certificates signed by this authority (PEM)")
-      ->needs(certificate);
+      ->needs(certificate)
+      ->type_name("FILE");
   app.add_option("--token-file", flags.token_file,
-                 "require a bearer token of those in this file, one a line, for every call but health");
+                 "require a bearer token of those in this file, one a line, for every call but health")
+      ->type_name("FILE");
   app.add_flag("--require-deadline", flags.require_deadline, "refuse calls that bring no deadline (INVALID_ARGUMENT)");
   CLI::Option* rate = app.add_option("--rate-limit", flags.rate_limit,
                                      "take N calls a second, and refuse more with the time to wait (RESOURCE_EXHAUSTED)")
@@ -127,9 +152,15 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->needs(rate);
   app.add_option("--max-concurrent", flags.max_concurrent, "refuse calls beyond N in flight (RESOURCE_EXHAUSTED)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--max-streams", flags.max_streams, "take N streams at once on a connection; clients keep further calls back")
+      ->check(CLI::PositiveNumber);
   app.add_option("--max-connection-age", flags.max_connection_age, "close connections that have lived so long, as in 30m");
   app.add_option("--max-connection-age-grace", flags.max_connection_age_grace, "how long the calls on such a connection may take")
       ->capture_default_str();
+  app.add_flag("--manual", flags.manual, "print the manual page user_server(1), for man -l -, and exit");
+  app.add_option("--completion", flags.completion, "print a script that lets a shell complete these flags, and exit")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
+      ->type_name("bash|zsh|fish");
 }
 
 absl::StatusOr<std::chrono::nanoseconds> ParseDuration(const char* flag, const std::string& text) {
@@ -254,6 +285,7 @@ int Run(const Flags& flags) {
   if (!flags.token_file.empty()) options.token_file = flags.token_file;
   options.require_deadline = flags.require_deadline;
   options.max_concurrent_calls = flags.max_concurrent;
+  options.max_concurrent_streams = flags.max_streams;
   if (flags.rate_limit) {
     const double of_a_second = std::clamp(*flags.rate_limit, 1.0, static_cast<double>(std::numeric_limits<int>::max()));
     options.rate_limit =
@@ -293,6 +325,8 @@ int Run(const Flags& flags) {
 
 int main(int argc, char** argv) {
   CLI::App app("The reference server of user.v1.UserService.", "user_server");
+  app.footer(kFooter);
+  manual::KeepLinesOfFooters(app);
   Flags flags;
   AddFlags(app, flags);
   try {
@@ -300,5 +334,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  return Run(flags);
+  if (flags.manual) std::cout << manual::ManPage(manual::ViewOf(app), USERCLIENT_VERSION_STRING, "userctl(1)");
+  if (!flags.completion.empty()) std::cout << manual::CompletionFor(flags.completion, manual::ViewOf(app));
+  const bool has_told = flags.manual || !flags.completion.empty();
+  return has_told ? 0 : Run(flags);
 }

@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 using userclient::ServiceConfig;
 
-constexpr char kPickFirst[] = "pick_first";
+// What userclient asks gRPC for where the config asks for nothing.
+constexpr char kDefaultPolicy[] = "round_robin";
 constexpr char kOutlierDetection[] = "outlier_detection_experimental";
 
 // Null where there is no such field.
@@ -95,7 +96,7 @@ json ChannelJson(const ServiceConfig& config) { return json::parse(config.channe
 
 ChannelView ChannelOf(const ServiceConfig& config) {
   const json root = ChannelJson(config);
-  ChannelView channel = {.load_balancing = kPickFirst, .load_balancing_from = "default"};
+  ChannelView channel = {.load_balancing = kDefaultPolicy, .load_balancing_from = "default"};
   if (const json policies = Field(root, "loadBalancingConfig"); policies.is_array() && !policies.empty()) {
     channel.load_balancing_from = absl::StrCat("loadBalancingConfig[", Chosen(policies), "]");
     ReadPolicies(policies, channel);

@@ -1,13 +1,19 @@
 #include "command_line.h"
 
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "manual/footer_lines.h"
+#include "userclient/version.h"
 
 namespace userctl {
 namespace {
 
+constexpr char kName[] = "userctl";
+constexpr char kDescription[] =
+    "Calls user.v1.UserService: shows, lists and creates users, follows what happens, checks health and service configs.";
 constexpr char kFooter[] =
     "userctl COMMAND --help tells more about a command.\n\n"
     "Exit status:\n"
@@ -23,11 +29,6 @@ constexpr char kFooter[] =
     "  USERCTL_TARGET=dns:///users.example.com:50051 userctl --ca ca.pem --verbose list --limit 20\n"
     "  userctl config check service_config/production.json";
 
-/// Newer releases of CLI11 would fold the lines of the footers.
-void KeepLinesOfFooters(auto& formatter) {
-  if constexpr (requires { formatter.enable_footer_formatting(false); }) formatter.enable_footer_formatting(false);
-}
-
 /// The help of a command shows the flags of the program too, so that it is enough on its own.
 void ShowGlobalOptions(const CLI::App& app, CLI::App& command) {
   command.footer([&app] {
@@ -42,15 +43,11 @@ std::string NamesOfCommands(const CLI::App& app) {
   return absl::StrJoin(commands, ", ", [](std::string* text, const CLI::App* command) { *text += command->get_name(); });
 }
 
-}  // namespace
-
-void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen) {
+/// Every flag and command, each with its own help.
+void AddAll(CLI::App& app, GlobalOptions& options, Command& chosen) {
   app.require_subcommand(1);
   app.fallthrough();
-  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("Subcommands", "Commands");
-  KeepLinesOfFooters(*app.get_formatter());
-  app.set_version_flag("--version", "userctl " USERCTL_VERSION, "Print the version and exit");
+  app.set_version_flag("--version", absl::StrCat("userctl ", std::string(userclient::Version())), "Print the version and exit");
   app.footer(kFooter);
   AddGlobalOptions(app, options);
   AddGetCommand(app, chosen);
@@ -62,8 +59,30 @@ void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen)
   AddLookupCommand(app, chosen);
   AddHealthCommand(app, chosen);
   AddResolveCommand(app, chosen);
+  AddLoadCommand(app, chosen);
   AddConfigCommands(app, chosen);
+  AddCompletionCommand(app, chosen);
+  AddManualCommand(app, chosen);
+}
+
+}  // namespace
+
+void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen) {
+  app.description(kDescription);
+  app.name(kName);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
+  manual::KeepLinesOfFooters(app);
+  AddAll(app, options, chosen);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) ShowGlobalOptions(app, *command);
+}
+
+manual::ProgramView DescribeProgram() {
+  CLI::App app(kDescription, kName);
+  GlobalOptions options;
+  Command chosen;
+  AddAll(app, options, chosen);
+  return manual::ViewOf(app);
 }
 
 std::string Explain(const CLI::App& app, const CLI::ParseError& error) {

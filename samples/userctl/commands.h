@@ -21,6 +21,9 @@ void AddActivityCommand(CLI::App& app, Command& chosen);
 void AddLookupCommand(CLI::App& app, Command& chosen);
 void AddHealthCommand(CLI::App& app, Command& chosen);
 void AddResolveCommand(CLI::App& app, Command& chosen);
+void AddLoadCommand(CLI::App& app, Command& chosen);
 void AddConfigCommands(CLI::App& app, Command& chosen);
+void AddCompletionCommand(CLI::App& app, Command& chosen);
+void AddManualCommand(CLI::App& app, Command& chosen);
 
 }  // namespace userctl

@@ -3,19 +3,23 @@
 #include <array>
 #include <chrono>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "event.h"
+#include "resume_teller.h"
+#include "userclient/version.h"
 
 namespace userctl {
 namespace {
 
 using userclient::Credentials;
 
-constexpr char kUserAgent[] = "userctl/" USERCTL_VERSION;
+constexpr char kUserAgent[] = "userctl/" USERCLIENT_VERSION_STRING;
 
 // What the SDK calls an option, and what it is called here.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kFlags = {{
@@ -54,6 +58,11 @@ userclient::ClientListener ListenerFor(const GlobalOptions& options) {
   };
 }
 
+std::vector<std::shared_ptr<userclient::Observer>> ObserversFor(const GlobalOptions& options) {
+  if (!options.verbose) return {};
+  return {std::make_shared<ResumeTeller>(options.json)};
+}
+
 absl::StatusOr<userclient::UserClient> Create(const userclient::ClientOptions& options) {
   absl::StatusOr<userclient::UserClient> client = userclient::UserClient::Create(options);
   if (!client.ok()) return InTermsOfFlags(client.status());
@@ -62,13 +71,15 @@ absl::StatusOr<userclient::UserClient> Create(const userclient::ClientOptions& o
 
 }  // namespace
 
-absl::StatusOr<userclient::UserClient> Connect(const GlobalOptions& options) {
+absl::StatusOr<userclient::UserClient> Connect(const GlobalOptions& options, userclient::CircuitListener on_circuit_change) {
   if (absl::Status status = CheckHasTarget(options); !status.ok()) return status;
   return Create({.target = options.target,
                  .credentials = CredentialsFor(options),
                  .service_config_file = options.config,
                  .user_agent = kUserAgent,
-                 .on_event = ListenerFor(options)});
+                 .on_circuit_change = std::move(on_circuit_change),
+                 .on_event = ListenerFor(options),
+                 .observers = ObserversFor(options)});
 }
 
 absl::StatusOr<userclient::UserClient> ConnectToOne(const GlobalOptions& options, const std::string& target,

@@ -10,7 +10,7 @@
 namespace userctl {
 
 /// The client that the flags ask for. *Errors:* those of UserClient::Create, in terms of the flags.
-absl::StatusOr<userclient::UserClient> Connect(const GlobalOptions& options);
+absl::StatusOr<userclient::UserClient> Connect(const GlobalOptions& options, userclient::CircuitListener on_circuit_change = {});
 
 /// A client of one of the servers behind `options.target`, which is called over no other connection and goes by no service
 /// config. `host`: the name that its certificate must be for. *Errors:* as Connect.

@@ -69,8 +69,8 @@ std::string HintForNoConnection(const GlobalOptions& options) {
 }
 
 std::string HintForUnavailable(const std::string& message, const GlobalOptions& options) {
-  if (Speaks(message, {"connections to all backends", "connect to all addresses", "dns resolution failed", "empty address list",
-                       "last error"})) {
+  if (Speaks(message, {"connections to all backends", "connect to all addresses", "dns resolution failed", "errors resolving",
+                       "empty address list", "last error"})) {
     return HintForNoConnection(options);
   }
   if (Speaks(message, {"socket closed", "connection reset", "goaway", "broken pipe"})) {

@@ -147,7 +147,7 @@ class Import {
     if (!client) return kWrongUsage;
 
     users_.emplace(MakeUserRecordReader(format, file.stream()), options_.from_line, session_.stop());
-    progress_.emplace(session_.json() ? Progress::Style::kNone : Progress::StyleOfStandardError(),
+    progress_.emplace(session_.json() ? StatusLine::Style::kNone : StatusLine::StyleOfStandardError(),
                       "import " + Printable(std::filesystem::path(name_).filename().string()), total);
     const absl::StatusOr<BatchResult> result =
         client->BatchCreateUsers(*users_,
@@ -242,38 +242,36 @@ class Import {
 
 void AddImportCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App* import = app.add_subcommand("import", "Create the users of a file, each once, however often it is run");
-  import->add_option("FILE", options->file, "CSV with a header, or one JSON object a line; - for standard input")->required();
-  import
+  CLI::App* command = app.add_subcommand("import", "Create the users of a file, each once, however often it is run");
+  command->add_option("FILE", options->file, "CSV with a header, or one JSON object a line; - for standard input")->required();
+  command
       ->add_option_function<std::string>(
           "--format",
           [options](const std::string& format) {
             options->format = format == "csv" ? RecordFormat::kCsv : RecordFormat::kJsonLines;
-},
-          "csv or jsonl; without it by the name of the file, else by how it begins")
+          },
+          "Of the file; without it by its name, else by how it begins")
       ->check(CLI::IsMember({"csv", "jsonl"}).description(""))
-      ->type_name("F");
-import->add_option("--chunk", options->chunk, "Users sent by one call, which is what is sent again after a failure")
-    ->check(CLI::Range(1, 1000))
-    ->capture_default_str()
-    ->type_name("N");
-import->add_option("--from-line", options->from_line, "Skip the users before this line of the file")
-    ->check(CLI::PositiveNumber.description(""))
-    ->type_name("N");
-import->footer(
-    "A user has an email, and maybe a display_name and an idempotency_key; one without a key gets one of its line and content. "
-    "So\n"
-    "after Ctrl-C or a failure the same command goes on: who is there already is not created again. Users that the server "
-    "refuses\n"
-    "are told with their line, and do not stop the others. A mistake in the file itself is told before anybody is created, "
-    "unless\n"
-    "it comes from standard input. --timeout is for one chunk. The exit status is that of the first user refused.\n\n"
-    "Examples:\n"
-    "  userctl --target 127.0.0.1:50051 import users.csv\n"
-    "  jq -c '.users[]' export.json | userctl --target 127.0.0.1:50051 --json import -");
-  import->callback([options, &chosen] { chosen = [options](Session& session) { return Import(*options, session).Run();
-  };  // namespace userctl
-  });
-  }
+      ->type_name("csv|jsonl");
+  command->add_option("--chunk", options->chunk, "Users sent by one call, which is what is sent again after a failure")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_option("--from-line", options->from_line, "Skip the users before this line of the file")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  command->footer(
+      "A user has an email, and maybe a display_name and an idempotency_key; one without a key gets one of its line and content. "
+      "So\n"
+      "after Ctrl-C or a failure the same command goes on: who is there already is not created again. Users that the server "
+      "refuses\n"
+      "are told with their line, and do not stop the others. A mistake in the file itself is told before anybody is created, "
+      "unless\n"
+      "it comes from standard input. --timeout is for one chunk. The exit status is that of the first user refused.\n\n"
+      "Examples:\n"
+      "  userctl --target 127.0.0.1:50051 import users.csv\n"
+      "  jq -c '.users[]' export.json | userctl --target 127.0.0.1:50051 --json import -");
+  command->callback([options, &chosen] { chosen = [options](Session& session) { return Import(*options, session).Run(); }; });
+}
 
-  }  // namespace userctl
+}  // namespace userctl

@@ -43,9 +43,7 @@ int main(int argc, char** argv) {
 
   userctl::GlobalOptions options;
   userctl::Command command;
-  CLI::App app(
-      "Calls user.v1.UserService: shows, lists and creates users, follows what happens, checks health and service configs.",
-      "userctl");
+  CLI::App app;
   userctl::DescribeCommandLine(app, options, command);
   try {
     app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_split.h"
@@ -26,8 +27,8 @@ void TellLine(const std::string& line) { std::cerr << line + "\n" << std::flush;
 
 }  // namespace
 
-std::optional<userclient::UserClient> Session::Connect() {
-  absl::StatusOr<userclient::UserClient> client = userctl::Connect(options_);
+std::optional<userclient::UserClient> Session::Connect(userclient::CircuitListener on_circuit_change) {
+  absl::StatusOr<userclient::UserClient> client = userctl::Connect(options_, std::move(on_circuit_change));
   if (client.ok()) return *std::move(client);
   FailUsage(client.status());
   return std::nullopt;

@@ -29,7 +29,7 @@ class Session {
   void Pause(std::chrono::nanoseconds duration) const;
 
   /// nullopt: it cannot be, and the person has been told; end with kWrongUsage.
-  std::optional<userclient::UserClient> Connect();
+  std::optional<userclient::UserClient> Connect(userclient::CircuitListener on_circuit_change = {});
 
   /// For the next call, or calls, of this session.
   userclient::CallOptions call_options();

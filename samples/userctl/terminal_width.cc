@@ -12,7 +12,6 @@
 namespace userctl {
 namespace {
 
-constexpr size_t kNarrowest = 80;
 constexpr size_t kUsual = 100;
 constexpr size_t kWidest = 120;
 
@@ -31,10 +30,10 @@ std::optional<size_t> FromTerminal() {
 
 }  // namespace
 
-size_t TerminalWidth() {
+size_t TerminalWidth(size_t narrowest) {
   std::optional<size_t> width = FromEnvironment();
   if (!width) width = FromTerminal();
-  return std::clamp(width.value_or(kUsual), kNarrowest, kWidest);
+  return std::clamp(width.value_or(kUsual), narrowest, kWidest);
 }
 
 }  // namespace userctl

@@ -150,7 +150,7 @@ void AddWatchCommand(CLI::App& app, Command& chosen) {
       ->type_name("D");
   watch->footer(
       "Every change is shown once and in order, whatever happens to the servers: it waits for them, and goes on where it was\n"
-      "(--verbose tells how often, at the end). When it ends it tells the token for --from, and with --json every change has "
+      "(--verbose tells when). When it ends it tells the token for --from, and with --json every change has "
       "its\n"
       "own. To follow all users: start it, list them once it tells that it is watching, and then apply what it shows. --timeout "
       "is\n"

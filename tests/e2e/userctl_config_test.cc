@@ -205,7 +205,7 @@ TEST(ConfigExplainTest, TellsWhatGoesForAllMethods) {
   const std::map<std::string, Cells> all = TableIn(explain.out, "ALL METHODS");
   EXPECT_THAT(all.at("load"), ElementsAre("balancing round_robin", "loadBalancingConfig[0]"));
   EXPECT_THAT(all.at("outlier"),
-              ElementsAre(MatchesRegex("detection every [0-9.]+ s, a server is left out when more than [0-9]+ % of its calls "
+              ElementsAre(MatchesRegex("detection every [0-9.]+ m?s, a server is left out when more than [0-9]+ % of its calls "
                                        "fail, if at least [0-9]+ servers have had [0-9]+ calls or more each; for [0-9.]+ s, "
                                        "longer each time, at most [0-9.]+ m?i?n?s?; never more than [0-9]+ % of the servers"),
                           "loadBalancingConfig[0]"));
@@ -280,7 +280,7 @@ TEST(ConfigExplainTest, WhatAnEmptyConfigLeavesToDefaultsIsSaid) {
   EXPECT_THAT(TableIn(explain.out, "COMPARTMENT"),
               ElementsAre(Pair("default", ElementsAre("", "1", "no limit", "none", "default"))));
   const std::map<std::string, Cells> all = TableIn(explain.out, "ALL METHODS");
-  EXPECT_THAT(all.at("load"), ElementsAre("balancing pick_first", "default"));
+  EXPECT_THAT(all.at("load"), ElementsAre("balancing round_robin", "default"));
   EXPECT_THAT(all.at("outlier"), ElementsAre("detection off", "default"));
   EXPECT_THAT(all.at("health"), ElementsAre(HasSubstr("off"), "default"));
   EXPECT_THAT(all.at("retry"), ElementsAre(HasSubstr("off"), "default"));
@@ -288,7 +288,8 @@ TEST(ConfigExplainTest, WhatAnEmptyConfigLeavesToDefaultsIsSaid) {
 
 TEST(ConfigExplainTest, HealthCheckingThatPickFirstDoesNotDoIsSaid) {
   const TemporaryDirectory directory;
-  const std::string file = directory.Write("pick_first.json", R"({"healthCheckConfig": {"serviceName": "users"}})");
+  const std::string file = directory.Write(
+      "pick_first.json", R"({"loadBalancingConfig": [{"pick_first": {}}], "healthCheckConfig": {"serviceName": "users"}})");
 
   const Program::Result explain = Userctl({"config", "explain", file});
 

@@ -274,6 +274,7 @@ TEST_F(UserctlWatchTest, SurvivesTheDeathOfItsServer) {
   Create(2);
   server_->Restart();
   EXPECT_THAT(watch->ReadLine(), HasSubstr("user2@example.org"));
+  EXPECT_THAT(watch->ReadErrorLine(), ContainsRegex("WatchUsers: broke off after .*; goes on with attempt 2, ")) << "at once";
   Create(3);
   EXPECT_THAT(watch->ReadLine(), HasSubstr("user3@example.org"));
 
