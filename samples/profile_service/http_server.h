@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "answer.h"
+#include "inbound.h"
+
+namespace profile_service {
+
+struct HttpServerOptions {
+  /// "127.0.0.1:8080", "[::1]:8080"; port 0 takes a free one.
+  std::string listen{};
+  /// Connections that are served at the same time; further ones wait. Seven eighths of them may have a request under way that is
+  /// not quiet; further requests are refused with 503.
+  int threads = 64;
+  /// Given a JSON object for every request.
+  std::function<void(std::string_view line)> log{};
+  /// Paths that machines ask all the time (probes, scrapes): only their failures are logged, and they are always let in.
+  std::function<bool(std::string_view path)> is_quiet{};
+};
+
+/// An HTTP/1.1 server made of cpp-httplib: every request has an id, a line in the log and an answer in JSON whatever happens, and
+/// its handler can ask whether the client still waits. *Thread-safe* once it has started.
+class HttpServer {
+ public:
+  using Handler = std::function<Answer(const Inbound& inbound)>;
+
+  /// Takes the port; serves after Start. *Errors:* INVALID_ARGUMENT for what is no address, UNAVAILABLE if it cannot be had.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Bind(HttpServerOptions options);
+  /// Waits for the requests under way.
+  ~HttpServer();
+
+  /// `pattern` is a regular expression for the whole path. Before Start only.
+  void Get(const std::string& pattern, Handler handler);
+  void Post(const std::string& pattern, Handler handler);
+
+  void Start();
+  /// "127.0.0.1:8080", with the port that was taken.
+  const std::string& address() const;
+  int requests_under_way() const;
+  /// Takes no more connections, closes those that are idle, and waits for the requests under way. False: that took longer.
+  bool Stop(std::chrono::nanoseconds limit);
+
+ private:
+  class Impl;
+  explicit HttpServer(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace profile_service
