@@ -5,10 +5,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "userclient/user_client.h"
 
 namespace userclient {
 namespace {
@@ -48,6 +51,69 @@ TEST(ReadmeTest, ShowsTheQuickstartAsItIs) {
   EXPECT_EQ(shown, Read("samples/quickstart/main.cc"));
 }
 
+/// What stands between "// [name]" and "// [end]" of a source, as it reads at the left margin.
+std::map<std::string, std::string> Regions(const std::string& source) {
+  std::map<std::string, std::string> regions;
+  std::string* region = nullptr;
+  size_t margin = 0;
+  std::istringstream lines(source);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t mark = line.find("// [");
+    if (mark != std::string::npos && line.find_first_not_of(' ') == mark) {
+      const std::string name = line.substr(mark + 4, line.size() - mark - 5);
+      region = name == "end" ? nullptr : &regions[name];
+      margin = mark;
+    } else if (region != nullptr) {
+      *region += (line.empty() ? line : line.substr(margin)) + "\n";
+    }
+  }
+  return regions;
+}
+
+/// What stands between "```cpp" and "```".
+std::vector<std::string> CppIn(const std::string& document) {
+  const std::string open = "```cpp\n";
+  std::vector<std::string> blocks;
+  for (size_t begin = document.find(open); begin != std::string::npos; begin = document.find(open, begin)) {
+    begin += open.size();
+    blocks.push_back(document.substr(begin, document.find("```", begin) - begin));
+  }
+  return blocks;
+}
+
+struct Guide {
+  const char* document;
+  const char* source;
+};
+
+class GuideTest : public ::testing::TestWithParam<Guide> {};
+
+TEST_P(GuideTest, ShowsEveryRegionOfItsSourceAndNoOtherCode) {
+  const std::map<std::string, std::string> regions = Regions(Read(GetParam().source));
+  std::vector<std::string> shown = CppIn(Read(GetParam().document));
+
+  EXPECT_FALSE(regions.empty());
+  for (const auto& [name, code] : regions) {
+    EXPECT_THAT(shown, ::testing::Contains(code)) << GetParam().document << " does not show [" << name << "] as it is";
+    std::erase(shown, code);
+  }
+  EXPECT_THAT(shown, ::testing::IsEmpty()) << "code that " << GetParam().source << " does not have";
+}
+
+INSTANTIATE_TEST_SUITE_P(Guides, GuideTest,
+                         ::testing::Values(Guide{"docs/migrating.md", "tests/docs/migrating_guide.cc"},
+                                           Guide{"docs/security.md", "tests/docs/security_guide.cc"},
+                                           Guide{"docs/testing.md", "tests/testing/guide_test.cc"}));
+
+TEST(MigratingTest, ShowsAServiceConfigThatCanBeUsed) {
+  const std::string shown = CodeAfter(Read("docs/migrating.md"), "## Retries", "json");
+
+  const absl::StatusOr<ServiceConfig> config = ServiceConfig::Parse(shown);
+
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(UserClient::CheckConfig(*config).ok());
+}
+
 class DocumentTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
@@ -59,7 +125,8 @@ TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentTest,
-                         ::testing::Values("README.md", "docs/life_of_a_call.md", "docs/service_config.md"));
+                         ::testing::Values("README.md", "docs/life_of_a_call.md", "docs/migrating.md", "docs/security.md",
+                                           "docs/service_config.md", "docs/testing.md", "docs/versions.md"));
 
 }  // namespace
 }  // namespace userclient

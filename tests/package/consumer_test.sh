@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# One test of tests/package: consumer_test.sh install|find_package|components|pkg_config|add_subdirectory. ctest gives the environment.
+# One test of tests/package: consumer_test.sh WAY, one of those at the end. ctest gives the environment.
 set -euo pipefail
 
-: "${SOURCE_DIR:?}" "${BUILD_DIR:?}" "${WORK_DIR:?}" "${LIBDIR:?}" "${CXX:?}" "${CMAKE:?}"
+: "${SOURCE_DIR:?}" "${BUILD_DIR:?}" "${WORK_DIR:?}" "${LIBDIR:?}" "${VERSION:?}" "${CXX:?}" "${CMAKE:?}"
 USER_SERVER="${USER_SERVER:-}"
 prefix="${WORK_DIR}/prefix"
 way="${1:?which test?}"
@@ -24,14 +24,47 @@ expect_output() {
   [[ "${output}" =~ ${pattern} ]] || fail "$* did not print ${pattern}"
 }
 
-server_pid=""
-stop_server() {
-  if [[ -n "${server_pid}" ]]; then
-    kill "${server_pid}" 2>/dev/null || true
-    wait "${server_pid}" 2>/dev/null || true
-  fi
+# expect_line LINE FILE
+expect_line() {
+  grep -qxF -e "$1" "$2" || fail "$2 does not hold the line: $1"
 }
-trap stop_server EXIT
+
+server_pids=()
+stop_servers() {
+  local pid
+  for pid in "${server_pids[@]}"; do
+    kill "${pid}" 2>/dev/null || true
+    wait "${pid}" 2>/dev/null || true
+  done
+}
+trap stop_servers EXIT
+
+# start_server PATTERN COMMAND...: starts it and waits for its line; the first group of the pattern, its port, is then in `port`.
+start_server() {
+  local pattern="$1" deadline=$((SECONDS + 60)) log="${here}/server_${#server_pids[@]}.log"
+  shift
+  # That of an earlier run names a port that nobody listens on any more.
+  rm -f "${log}"
+  touch "${log}"
+  "$@" >"${log}" 2>&1 &
+  server_pids+=("$!")
+  port=""
+  until [[ -n "${port}" ]]; do
+    if ((SECONDS >= deadline)) || ! kill -0 "${server_pids[-1]}" 2>/dev/null; then
+      fail "no server came up: $(cat "${log}")"
+    fi
+    port="$(sed -nE "s/^${pattern}\$/\1/p" "${log}" | head -n 1)"
+    [[ -n "${port}" ]] || sleep 0.05
+  done
+}
+
+# http_get PATH: what 127.0.0.1:${port} answers, head and body.
+http_get() {
+  exec 3<>"/dev/tcp/127.0.0.1/${port}"
+  printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$1" >&3
+  cat <&3
+  exec 3>&-
+}
 
 # run_quickstart PROGRAM: it reaches no server, and then a real one.
 run_quickstart() {
@@ -40,24 +73,13 @@ run_quickstart() {
   # Port 1 is refused at once; a call that finds nobody is UNAVAILABLE, or out of time while it retries.
   expect_output '(UNAVAILABLE|DEADLINE_EXCEEDED)' 1 "${quickstart}" 127.0.0.1:1 u-1
   if [[ -z "${USER_SERVER}" ]]; then return; fi
-
-  # That of an earlier run names a port that nobody listens on any more.
-  rm -f "${here}/server.log"
-  touch "${here}/server.log"
-  "${USER_SERVER}" --listen 127.0.0.1:0 --seed-users 1 --log none >"${here}/server.log" 2>&1 &
-  server_pid=$!
-  local port="" deadline=$((SECONDS + 60))
-  until [[ -n "${port}" ]]; do
-    if ((SECONDS >= deadline)) || ! kill -0 "${server_pid}" 2>/dev/null; then
-      fail "no server came up: $(cat "${here}/server.log")"
-    fi
-    port="$(sed -nE 's/^listening on 127\.0\.0\.1:([0-9]+)$/\1/p' "${here}/server.log" | head -n 1)"
-    [[ -n "${port}" ]] || sleep 0.05
-  done
+  start_server 'listening on 127\.0\.0\.1:([0-9]+)' "${USER_SERVER}" --listen 127.0.0.1:0 --seed-users 1 --log none
   expect_output '^u-1 .+ <.+@.+>$' 0 "${quickstart}" "127.0.0.1:${port}" u-1
 }
 
+# The ways that build userclient once more find it in a compiler cache, though each has a build tree of its own.
 configure_and_build() {
+  export CCACHE_BASEDIR="${here}" CCACHE_NOHASHDIR=1
   "${CMAKE}" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_CXX_FLAGS_DEBUG=-O0 "$@"
   "${CMAKE}" --build "${here}/build"
 }
@@ -75,6 +97,16 @@ case "${way}" in
     if grep -rlF -e "${SOURCE_DIR}" -e "${BUILD_DIR}" "${prefix}/include" "${prefix}/share" "${prefix}/${LIBDIR}/cmake" "${prefix}/${LIBDIR}/pkgconfig"; then
       fail "the files above name the source or the build tree"
     fi
+    # One version, wherever it shows.
+    expect_line "#define USERCLIENT_VERSION_STRING \"${VERSION}\"" "${prefix}/include/userclient/version.h"
+    expect_line "Version: ${VERSION}" "${prefix}/${LIBDIR}/pkgconfig/userclient.pc"
+    grep -q "^set(PACKAGE_VERSION \"${VERSION}\")" "${prefix}/${LIBDIR}/cmake/userclient/userclientConfigVersion.cmake" ||
+      fail "the CMake package has another version than ${VERSION}"
+    for program in userctl user_server; do
+      if [[ -e "${prefix}/bin/${program}" ]]; then
+        expect_output "^${program} ${VERSION//./\\.}$" 0 "${prefix}/bin/${program}" --version
+      fi
+    done
     ;;
 
   find_package)
@@ -89,6 +121,7 @@ case "${way}" in
   components)
     configure_and_build -S "${SOURCE_DIR}/tests/package/components" -B "${here}/build" -DCMAKE_PREFIX_PATH="${prefix}"
     expect_output '^1 attempt, PERMISSION_DENIED$' 0 "${here}/build/caller_test"
+    expect_output 'PASSED.*2 tests' 0 "${here}/build/mock_test"
     ;;
 
   pkg_config)
@@ -107,6 +140,64 @@ case "${way}" in
   add_subdirectory)
     configure_and_build -S "${SOURCE_DIR}/tests/package/add_subdirectory" -B "${here}/build" -DUSERCLIENT_SOURCE_DIR="${SOURCE_DIR}" \
       -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)"
+    run_quickstart "${here}/build/quickstart"
+    ;;
+
+  own_service)
+    configure_and_build -S "${SOURCE_DIR}/samples/own_service" -B "${here}/build" -DCMAKE_PREFIX_PATH="${prefix}"
+    config="${SOURCE_DIR}/samples/own_service/service_config.json"
+    start_server 'listening on port ([0-9]+)' "${here}/build/order_server" 127.0.0.1:0 --flaky
+    expect_output $'^2 attempts\no-1 c-1 1 x lamp$' 0 "${here}/build/read_orders" "127.0.0.1:${port}" "${config}" get o-1
+    expect_output 'o-1 .*o-2 .*o-3 .*o-4 .*o-5 ' 0 "${here}/build/read_orders" "127.0.0.1:${port}" "${config}" list c-1
+    ;;
+
+  profile_service)
+    configure_and_build -S "${SOURCE_DIR}/samples/profile_service" -B "${here}/build" -DCMAKE_PREFIX_PATH="${prefix}"
+    expect_output "^profile_service ${VERSION//./\\.}\$" 0 "${here}/build/profile_service" --version
+    if [[ -n "${USER_SERVER}" ]]; then
+      start_server 'listening on 127\.0\.0\.1:([0-9]+)' "${USER_SERVER}" --listen 127.0.0.1:0 --seed-users 1 --log none
+      start_server 'listening on 127\.0\.0\.1:([0-9]+)' "${here}/build/profile_service" --listen 127.0.0.1:0 --target "127.0.0.1:${port}" --log none
+      expect_output '200 .*"user_id":"u-1".*"source":"user service"' 0 http_get /profiles/u-1
+      expect_output '200 .*<title>profile_service</title>' 0 http_get /
+    fi
+    ;;
+
+  fetch_content)
+    configure_and_build -S "${SOURCE_DIR}/tests/package/fetch_content" -B "${here}/build" -DUSERCLIENT_SOURCE_DIR="${SOURCE_DIR}" \
+      -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)"
+    run_quickstart "${here}/build/quickstart"
+    ;;
+
+  shared)
+    rm -rf "${here}/prefix"
+    "${CMAKE}" --install "${WORK_DIR}/fetch_content/build" --prefix "${here}/prefix" >"${here}/install.log"
+    # Programs ask for the minor version: the next one may have another interface.
+    soname="libuserclient.so.${VERSION%.*}"
+    [[ -L "${here}/prefix/${LIBDIR}/${soname}" ]] || fail "${soname} is not installed"
+    configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/prefix"
+    expect_output "NEEDED.*${soname//./\\.}" 0 objdump -p "${here}/build/quickstart"
+    run_quickstart "${here}/build/quickstart"
+    ;;
+
+  deb)
+    rm -rf "${here}/packages" "${here}/root"
+    "${CMAKE%cmake}cpack" -G DEB --config "${BUILD_DIR}/CPackConfig.cmake" -B "${here}/packages" >"${here}/cpack.log"
+    dev="$(echo "${here}"/packages/libuserclient-dev_"${VERSION}"_*.deb)"
+    tools="$(echo "${here}"/packages/userclient-tools_"${VERSION}"_*.deb)"
+    # What the libraries were compiled against, and nothing newer; what the programs link.
+    expect_output 'Depends: .*libgrpc\+\+-dev \(>= [0-9.]+\), libgrpc\+\+-dev \(<< [0-9.]+~\)' 0 dpkg-deb --info "${dev}"
+    expect_output 'Depends: .*libgrpc\+\+1' 0 dpkg-deb --info "${tools}"
+    # Every package that it depends on is one that this system knows and has.
+    while read -r package; do
+      [[ "$(dpkg-query --show --showformat='${db:Status-Status}\n' "${package}" | head -n 1)" == installed ]] ||
+        fail "libuserclient-dev depends on ${package}, which is not what the build used"
+    done < <(dpkg-deb --field "${dev}" Depends | tr ',' '\n' | sed -E 's/ *\([^)]*\)//; s/^ *//; s/ *$//')
+    for package in "${dev}" "${tools}"; do dpkg-deb --extract "${package}" "${here}/root"; done
+    for file in bin/userctl bin/user_server include/userclient/version.h share/doc/userclient/LICENSE; do
+      [[ -e "${here}/root/usr/${file}" ]] || fail "no package holds usr/${file}"
+    done
+    configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/root/usr"
+    USER_SERVER="${here}/root/usr/bin/user_server"
     run_quickstart "${here}/build/quickstart"
     ;;
 

@@ -1,7 +1,9 @@
-// What a caller's test does: a sick server in its own process, and the real client against it.
+// What a caller's test does: a sick server in its own process, a network of the test's own, and the real client against both.
 
 #include <iostream>
+#include <memory>
 
+#include "userclient/testing/fault_proxy.h"
 #include "userclient/testing/flaky_user_server.h"
 #include "userclient/user_client.h"
 
@@ -11,9 +13,15 @@ int main() {
     std::cerr << server.status() << "\n";
     return 1;
   }
+  absl::StatusOr<std::unique_ptr<userclient::testing::FaultProxy>> network =
+      userclient::testing::FaultProxy::Start({.upstream = server->address()});
+  if (!network.ok()) {
+    std::cerr << network.status() << "\n";
+    return 1;
+  }
   server->Script("GetUser", {userclient::testing::Fail(absl::StatusCode::kPermissionDenied)});
   absl::StatusOr<userclient::UserClient> client =
-      userclient::UserClient::Create({.target = server->address(), .credentials = userclient::Credentials::Insecure()});
+      userclient::UserClient::Create({.target = (*network)->address(), .credentials = userclient::Credentials::Insecure()});
   if (!client.ok()) {
     std::cerr << client.status() << "\n";
     return 1;
