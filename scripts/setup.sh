@@ -70,3 +70,57 @@ install_packages() {
   apt_get install --yes --no-install-recommends "${missing[@]}" ||
     die "apt-get could not install: ${missing[*]} (its reason stands above)"
 }
+
+# install_otel: opentelemetry-cpp, from the sources that this system has, or else from the backports of the archive that they name. Its
+# lists of sources stay as they are.
+install_otel() {
+  # shellcheck disable=SC2154 # of packages.sh
+  local package="${package_otel}"
+  if command -v dpkg-query >/dev/null && installed "${package}"; then
+    say "OpenTelemetry: ${package} is there"
+    return
+  fi
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    die "this is not a Debian-like system (no apt-get), so nothing can be installed for you." \
+      "Install opentelemetry-cpp (https://opentelemetry.io) with its API and SDK, and add its prefix to CMAKE_PREFIX_PATH."
+  fi
+  if [[ "$(id -u)" != 0 ]] && ! command -v sudo >/dev/null; then
+    die "${package} is missing, and you are neither root nor is there sudo. Have root run ./run setup --otel."
+  fi
+  apt_get update || die "apt-get update failed (its reason stands above). Check the network and /etc/apt/sources.list*."
+  if [[ -n "$(apt-cache madison "${package}" 2>/dev/null)" ]]; then
+    say "OpenTelemetry: installing ${package}"
+    apt_get install --yes --no-install-recommends "${package}" || die "apt-get could not install ${package} (its reason stands above)"
+    return
+  fi
+
+  local release archive
+  release="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")"
+  # shellcheck disable=SC2016 # apt fills these in
+  archive="$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+    awk -v release="${release}" '$2 == release && $3 == "main" { print $1; exit }')"
+  [[ -n "${release}" && -n "${archive}" ]] ||
+    die "no package source of this system offers ${package}, nor does one name the archive of this release, whose backports might." \
+      "This is: $(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-unknown}"). Check /etc/apt/sources.list*."
+  say "OpenTelemetry: installing ${package} from ${release}-backports"
+  local scratch
+  scratch="$(mktemp -d)"
+  # apt fetches as a user of its own.
+  chmod 755 "${scratch}"
+  mkdir -p "${scratch}/sources" "${scratch}/lists/partial"
+  cp /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources "${scratch}/sources/" 2>/dev/null || true
+  if [[ -f /etc/apt/sources.list ]]; then cp /etc/apt/sources.list "${scratch}/sources/system.list"; fi
+  {
+    printf 'Types: deb\nURIs: %s\nSuites: %s-backports\nComponents: main\n' "${archive}" "${release}"
+    if [[ -f /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
+      echo 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg'
+    fi
+  } >"${scratch}/sources/backports.sources"
+  local -a with_backports=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=${scratch}/sources"
+    -o "Dir::State::lists=${scratch}/lists")
+  local failed=0
+  apt_get "${with_backports[@]}" update && apt_get "${with_backports[@]}" install --yes --no-install-recommends \
+    "${package}/${release}-backports" || failed=1
+  as_root rm -rf "${scratch}"
+  ((failed == 0)) || die "${package} could not be installed from ${release}-backports (the reason stands above)"
+}
