@@ -40,6 +40,7 @@ std::optional<BatchPosition> BatchPositionOf(const absl::Status& status) {
       !absl::SimpleAtoi(parts[2], &position.created) || !absl::SimpleAtoi(parts[3], &position.failed)) {
     return std::nullopt;
   }
+  if (position.next < 0 || position.sent < position.next || position.created < 0 || position.failed < 0) return std::nullopt;
   position.key_prefix = parts[4];
   return position;
 }

@@ -46,7 +46,8 @@ class Advisor {
     const nlohmann::json channel = nlohmann::json::parse(config_.channel_json, nullptr, /*allow_exceptions=*/false);
     if (channel.contains("loadBalancingConfig") || channel.contains("loadBalancingPolicy")) return;
     Note(Path().Key("loadBalancingConfig"),
-         "is not set, so gRPC's pick_first sends every call to one address; [{\"round_robin\": {}}] uses them all");
+         "is not set: calls go to all addresses by turns, also to one that fails them all; outlier_detection_experimental, "
+         "as in the shipped files, leaves it out");
   }
 
   void AdviseOnRetries(const MethodConfig& method, const Path& path) {

@@ -102,7 +102,7 @@ std::optional<std::chrono::nanoseconds> Guess(std::string_view text) {
   for (const Unit& unit : kUnits) {
     if (text != unit.name) continue;
     const std::optional<int64_t> nanos = ToNanos(*decimal, unit.nanos);
-    if (nanos.has_value()) return std::chrono::nanoseconds(*nanos);
+    if (nanos.has_value() && *nanos <= kLongest) return std::chrono::nanoseconds(*nanos);
   }
   return std::nullopt;
 }

@@ -160,6 +160,8 @@ absl::StatusOr<Json> ReadJson(std::string_view text, Problems& problems) {
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return absl::InvalidArgumentError(Concat(Place(text, nul), ": syntax error: a NUL byte"));
   }
+  // Of this, every version of nlohmann says something else.
+  if (text.empty()) return absl::InvalidArgumentError(Concat(Place(text, 0), ": syntax error: the text is empty"));
   DocumentBuilder builder(text, problems);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) return absl::InvalidArgumentError(builder.error());
   return builder.TakeDocument();

@@ -11,6 +11,7 @@ namespace {
 // Counted on, but no longer printed.
 constexpr size_t kMostLines = 100;
 constexpr size_t kLongestQuote = 60;
+constexpr char kDelete = '\x7f';
 
 bool IsPlainKeyCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '$';
@@ -33,7 +34,10 @@ std::string Quote(std::string_view text) {
   std::string shown(text.substr(0, kLongestQuote));
   if (text.size() > kLongestQuote) shown += "...";
   // A cut may go through a character, and a name may hold any byte: what is not UTF-8 is shown as U+FFFD.
-  return nlohmann::json(std::move(shown)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string quoted = nlohmann::json(std::move(shown)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  // The one control character that JSON does not spell out.
+  for (size_t at = quoted.find(kDelete); at != std::string::npos; at = quoted.find(kDelete, at)) quoted.replace(at, 1, "\\u007f");
+  return quoted;
 }
 
 void Problems::Add(const Path& path, std::string_view what) {

@@ -41,8 +41,9 @@ bool AddKnown(const google::protobuf::Any& detail, ErrorDetails& details) {
   }
   if (auto retry = Unpack<v1::RetryInfo>(detail, "RetryInfo"); retry && !details.retry_delay) {
     constexpr int64_t kLongestSeconds = 9'000'000'000;  // What nanoseconds in 64 bits can hold.
+    constexpr int32_t kMostNanos = 999'999'999;
     const auto& delay = retry->retry_delay();
-    if (delay.seconds() < 0 || delay.seconds() > kLongestSeconds) return false;
+    if (delay.seconds() < 0 || delay.seconds() > kLongestSeconds || delay.nanos() < 0 || delay.nanos() > kMostNanos) return false;
     details.retry_delay = std::chrono::seconds(delay.seconds()) + std::chrono::nanoseconds(delay.nanos());
     return true;
   }

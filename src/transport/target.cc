@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace userclient::internal {
@@ -18,7 +19,7 @@ constexpr std::array<std::string_view, 8> kOtherSchemes = {"ipv4",  "ipv6", "uni
                                                            "vsock", "xds",  "google-c2p", "inproc"};
 
 absl::Status Unusable(std::string_view target, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("target \"", std::string(target), "\": ", std::string(why)));
+  return absl::InvalidArgumentError(absl::StrCat("target \"", absl::CHexEscape(std::string(target)), "\": ", std::string(why)));
 }
 
 bool IsPort(std::string_view text) {
@@ -74,6 +75,10 @@ absl::Status CheckHostPort(std::string_view target, std::string_view host_port, 
 
 absl::Status CheckTarget(std::string_view target) {
   if (target.empty()) return absl::InvalidArgumentError("target: is empty; write for example dns:///users.example.com:50051");
+  // gRPC's parser takes no others; and some readers would stop at a NUL, and take the beginning for the whole.
+  if (!std::all_of(target.begin(), target.end(), [](unsigned char c) { return c >= 0x20 && c <= 0x7e; })) {
+    return Unusable(target, "holds more than printable ASCII; write a name as DNS has it (xn--...), and a path percent-encoded");
+  }
 
   const size_t colon = target.find(':');
   const std::string_view scheme = target.substr(0, colon);

@@ -99,8 +99,8 @@ TEST(AdviceTest, RetriesWithoutThrottling) {
 
 TEST(AdviceTest, NoLoadBalancing) {
   EXPECT_THAT(AdviseOn("{}"),
-              ElementsAre("loadBalancingConfig: is not set, so gRPC's pick_first sends every call to one address; "
-                          "[{\"round_robin\": {}}] uses them all"));
+              ElementsAre("loadBalancingConfig: is not set: calls go to all addresses by turns, also to one that fails them all; "
+                          "outlier_detection_experimental, as in the shipped files, leaves it out"));
 }
 
 TEST(AdviceTest, TheDeprecatedLoadBalancingPolicyIsOneToo) {

@@ -139,7 +139,13 @@ TEST_P(ShippedFileTest, EjectsNoPodForTheHedgesThatItLoses) {
 }
 
 TEST_P(ShippedFileTest, EjectsAsTheBuiltInConfigDoes) {
-  EXPECT_EQ(OutlierDetection(GetParam()), OutlierDetection(SourceFile("service_config/default.json")));
+  auto tested = OutlierDetection(GetParam());
+  auto built_in = OutlierDetection(SourceFile("service_config/default.json"));
+
+  // The built-in config is content with fewer calls a second; see docs/service_config.md.
+  tested.erase("interval");
+  built_in.erase("interval");
+  EXPECT_EQ(tested, built_in);
 }
 
 TEST_P(ShippedFileTest, RetriesTheCallsOfOneSickPodOfThree) {

@@ -39,6 +39,12 @@ std::string_view NameOf(Library library) {
       return "SQLite";
     case kOpenssl:
       return "OpenSSL";
+    case kPrometheus:
+      return "prometheus-cpp";
+    case kOpenTelemetry:
+      return "OpenTelemetry";
+    case kHttp:
+      return "an HTTP library";
     case kTestFramework:
       return "a test framework";
   }
@@ -50,13 +56,33 @@ std::optional<Library> LibraryOf(std::string_view header) {
   if (header.starts_with("google/protobuf/")) return kProtobuf;
   if (header.ends_with(".pb.h")) return kGeneratedMessages;
 
-  static constexpr std::array<std::pair<std::string_view, Library>, 22> kPrefixes = {{
-      {"grpcpp/", kGrpc},         {"grpc/", kGrpc},           {"absl/", kAbseil},   {"nlohmann/", kJson},
-      {"CLI/", kCommandLine},     {"ares.h", kCares},         {"ares_", kCares},    {"sqlite3.h", kSqlite},
-      {"gtest/", kTestFramework}, {"gmock/", kTestFramework}, {"sys/", kPosix},     {"net/", kPosix},
-      {"netinet/", kPosix},       {"arpa/", kPosix},          {"netdb.h", kPosix},  {"unistd.h", kPosix},
-      {"fcntl.h", kPosix},        {"poll.h", kPosix},         {"signal.h", kPosix}, {"pthread.h", kPosix},
-      {"termios.h", kPosix},      {"openssl/", kOpenssl},
+  static constexpr std::array<std::pair<std::string_view, Library>, 26> kPrefixes = {{
+      {"grpcpp/", kGrpc},
+      {"grpc/", kGrpc},
+      {"absl/", kAbseil},
+      {"nlohmann/", kJson},
+      {"CLI/", kCommandLine},
+      {"ares.h", kCares},
+      {"ares_", kCares},
+      {"sqlite3.h", kSqlite},
+      {"gtest/", kTestFramework},
+      {"gmock/", kTestFramework},
+      {"sys/", kPosix},
+      {"net/", kPosix},
+      {"netinet/", kPosix},
+      {"arpa/", kPosix},
+      {"netdb.h", kPosix},
+      {"unistd.h", kPosix},
+      {"fcntl.h", kPosix},
+      {"poll.h", kPosix},
+      {"signal.h", kPosix},
+      {"pthread.h", kPosix},
+      {"termios.h", kPosix},
+      {"linux/", kPosix},
+      {"openssl/", kOpenssl},
+      {"prometheus/", kPrometheus},
+      {"opentelemetry/", kOpenTelemetry},
+      {"httplib.h", kHttp},
   }};
   for (const auto& [prefix, library] : kPrefixes) {
     if (header.starts_with(prefix)) return library;
@@ -197,7 +223,16 @@ const std::vector<Room>& Rooms() {
       {.folder = "src/diagnosis",
        .libraries = {kStandard, kPosix, kAbseil, kOpenssl},
        .rooms = {"include/userclient", "src/discovery", "src/tls", "src/transport"}},
-      {.folder = "src/telemetry", .libraries = {kStandard, kPosix, kAbseil}, .rooms = {"include/userclient"}},
+      {.folder = "src/telemetry",
+       .libraries = {kStandard, kPosix, kAbseil, kJson},
+       .rooms = {"include/userclient"},
+       .only_through_clean_headers = true},
+      {.folder = "src/telemetry/prometheus",
+       .libraries = {kStandard, kAbseil, kPrometheus},
+       .rooms = {"include/userclient", "src/telemetry"}},
+      {.folder = "src/telemetry/opentelemetry",
+       .libraries = {kStandard, kAbseil, kOpenTelemetry},
+       .rooms = {"include/userclient", "src/telemetry"}},
       {.folder = "src/call",
        .libraries = {kStandard, kAbseil, kGrpc, kProtobuf, kGeneratedMessages, kGeneratedStubs},
        .rooms = {"include/userclient", "include/userclient/internal", "src/policy", "src/config", "src/discovery", "src/tls",
@@ -215,16 +250,28 @@ const std::vector<Room>& Rooms() {
 
       // A sample shows what a caller can do, so it has what a caller has.
       {.folder = "samples/quickstart", .libraries = {kStandard, kAbseil, kGeneratedMessages}, .rooms = {"include/userclient"}},
+      // Wraps a stub that is not userclient's, and serves it.
+      {.folder = "samples/own_service",
+       .libraries = {kStandard, kPosix, kAbseil, kGrpc, kGeneratedStubs},
+       .rooms = {"include/userclient"}},
+      // HTTP in, UserClient behind it.
+      {.folder = "samples/profile_service",
+       .libraries = {kStandard, kPosix, kAbseil, kGeneratedMessages, kJson, kCommandLine, kHttp},
+       .rooms = {"include/userclient"}},
+      {.folder = "samples/manual", .libraries = {kStandard, kAbseil, kCommandLine}, .rooms = {}},
       {.folder = "samples/userctl",
        .libraries = {kStandard, kPosix, kAbseil, kProtobuf, kGeneratedMessages, kJson, kCommandLine},
-       .rooms = {"include/userclient"}},
+       .rooms = {"include/userclient", "samples/manual"}},
+      {.folder = "samples/userctl/load",
+       .libraries = {kStandard, kAbseil, kJson, kGeneratedMessages, kCommandLine},
+       .rooms = {"include/userclient", "samples/userctl"}},
       // Runs the same load through a plain stub, for comparison.
       {.folder = "samples/demo",
        .libraries = {kStandard, kPosix, kAbseil, kGrpc, kGeneratedMessages, kGeneratedStubs, kCommandLine},
        .rooms = {"include/userclient"}},
       {.folder = "samples/user_server",
        .libraries = {kStandard, kPosix, kAbseil, kGeneratedMessages, kJson, kCommandLine},
-       .rooms = {"include/userclient", "include/userclient/server"}},
+       .rooms = {"include/userclient", "include/userclient/server", "samples/manual"}},
   };
   return kRooms;
 }
@@ -236,6 +283,8 @@ const std::vector<Exception>& Exceptions() {
       {"include/userclient/service_client.h", "grpcpp/generic/generic_stub.h"},
       {"include/userclient/service_client.h", "grpcpp/support/stub_options.h"},
       {"include/userclient/service_client.h", "grpcpp/support/status.h"},
+      // A header for those who have GoogleMock; the library itself does not need it.
+      {"include/userclient/testing/mock_user_service.h", "gmock/gmock.h"},
   };
   return kExceptions;
 }

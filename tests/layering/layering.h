@@ -31,6 +31,9 @@ enum class Library {
   kCares,
   kSqlite,
   kOpenssl,
+  kPrometheus,
+  kOpenTelemetry,
+  kHttp,
   kTestFramework,
 };
 

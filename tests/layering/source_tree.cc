@@ -13,11 +13,13 @@ SourceTree SourceTree::Read(const std::filesystem::path& root, const std::vector
   for (std::string_view folder : folders) {
     if (!std::filesystem::is_directory(root / folder)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
-      const std::string extension = entry.path().extension().string();
-      if (!entry.is_regular_file() || (extension != ".h" && extension != ".cc")) continue;
+      std::filesystem::path path = entry.path();
+      // What CMake configures is read as what it becomes.
+      if (path.extension() == ".in") path.replace_extension();
+      if (!entry.is_regular_file() || (path.extension() != ".h" && path.extension() != ".cc")) continue;
       std::ifstream file(entry.path());
       const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-      tree.Add(entry.path().lexically_relative(root).generic_string(), text);
+      tree.Add(path.lexically_relative(root).generic_string(), text);
     }
   }
   return tree;

@@ -24,7 +24,7 @@ TEST_P(UnreadablePushbackTest, MeansStop) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Values, UnreadablePushbackTest,
-                         ::testing::Values("", " ", "-1", "-2147483648", "abc", "1.5", "1s", " 1", "1 ", "+1", "0x10", "00",
+                         ::testing::Values("", " ", "-0", "-1", "-2147483648", "abc", "1.5", "1s", " 1", "1 ", "+1", "0x10", "00",
                                            "007", "2147483648", "99999999999999999999"));
 
 }  // namespace

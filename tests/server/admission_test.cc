@@ -96,6 +96,8 @@ TEST(AdmissionTest, ImpossibleLimitsAreNamed) {
               IsError(StatusCode::kInvalidArgument, "rate_limit.burst: must be at least 1"));
   EXPECT_THAT(start({.max_concurrent_calls = 0}),
               IsError(StatusCode::kInvalidArgument, "max_concurrent_calls: must be at least 1"));
+  EXPECT_THAT(start({.max_concurrent_streams = 0}),
+              IsError(StatusCode::kInvalidArgument, "max_concurrent_streams: must be at least 1"));
   EXPECT_THAT(start({.max_connection_age = 0ns}),
               IsError(StatusCode::kInvalidArgument, "max_connection_age: must be more than 0"));
   EXPECT_THAT(start({.max_connection_age_grace = -1ns}),
