@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "call/attempt_rules.h"
+#include "call/callback_thread.h"
 #include "call/client_keeper.h"
 #include "transport/credentials.h"
 #include "userclient/internal/call_engine.h"
@@ -198,6 +199,9 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   core->keeper_ = std::make_unique<ClientKeeper>(*core, options, std::move(config_files), TellAll(options.on_event, observers));
   if (observers != nullptr) {
     observers->client.snapshot = [weak = std::weak_ptr<ClientCore>(core)]() -> std::optional<ClientSnapshot> {
+      // The last one to hold the client may be this very thread, which collects metrics: it must not have to wait for its end,
+      // nor for that of observers, which may wait for the thread.
+      const CallbackScope scope;
       const std::shared_ptr<ClientCore> alive = weak.lock();
       if (alive == nullptr) return std::nullopt;
       return alive->Snapshot();
@@ -239,6 +243,8 @@ absl::Status ClientCore::Publish(ServiceConfig config, int version) {
 void ClientCore::NoteLeavers(const PlanBook& before, const PlanBook& now) {
   absl::MutexLock lock(&leavers_lock_);
   std::erase_if(leavers_, [](const auto& pool) { return pool.expired(); });
+  // Adds up those that have gone for good.
+  TrafficOfLeavers();
   for (const auto& [name, compartment] : before.compartments) {
     if (now.compartments.contains(name)) continue;
     leavers_.emplace_back(compartment->shared_channels());
@@ -376,25 +382,29 @@ absl::Status ClientCore::OverrideCircuit(std::string_view compartment, CircuitOv
 // ---- A look inside
 
 ClientSnapshot ClientCore::Snapshot() {
-  const std::shared_ptr<const PlanBook> book = book_.Get();
+  std::shared_ptr<const PlanBook> book;
+  TrafficCounts of_leavers;
+  bool shut_down = false;
+  {
+    // Together, so that no compartment is among both.
+    absl::MutexLock lock(&changes_);
+    book = book_.Get();
+    shut_down = shut_down_;
+    absl::MutexLock leavers(&leavers_lock_);
+    of_leavers = TrafficOfLeavers();
+  }
   const TimePoint now = std::chrono::steady_clock::now();
   ClientSnapshot snapshot = {.service = std::string(service_.full_name()),
                              .target = target_,
                              .config_version = book->version,
                              .taken_at = std::chrono::system_clock::now(),
                              .uptime = now - made_at_,
-                             .calls_in_flight = gate_.inside()};
-  {
-    absl::MutexLock lock(&changes_);
-    snapshot.shut_down = shut_down_;
-  }
+                             .shut_down = shut_down,
+                             .calls_in_flight = gate_.inside(),
+                             .traffic = of_leavers};
   for (const auto& [name, compartment] : book->compartments) {
     snapshot.compartments.push_back(compartment->Snapshot(now));
     Add(snapshot.compartments.back().traffic, snapshot.traffic);
-  }
-  {
-    absl::MutexLock lock(&leavers_lock_);
-    Add(TrafficOfLeavers(), snapshot.traffic);
   }
   if (const auto resolution = keeper_->Resolution()) {
     snapshot.resolution = {.endpoints = resolution->endpoints,

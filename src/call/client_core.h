@@ -21,6 +21,7 @@
 #include "call/traffic_counters.h"
 #include "config/service_contract.h"
 #include "policy/snapshot_cell.h"
+#include "transport/callback_threads.h"
 #include "transport/credentials.h"
 #include "userclient/client_options.h"
 #include "userclient/client_snapshot.h"
@@ -127,6 +128,8 @@ class ClientCore {
   TrafficCounts TrafficOfLeavers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(leavers_lock_);
   absl::Status Publish(ServiceConfig config, int version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changes_);
 
+  /// The last to go.
+  const std::shared_ptr<const void> callback_threads_ = KeepCallbackThreads();
   const google::protobuf::ServiceDescriptor& service_;
   const std::string target_;
   const TimePoint made_at_ = std::chrono::steady_clock::now();

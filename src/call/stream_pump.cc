@@ -22,7 +22,9 @@ void StreamPump::Run() {
   sleepers_.emplace();
   void* step = nullptr;
   bool ok = false;
-  while (NextStep(step, ok)) Do(step, ok);
+  while (NextStep(step, ok)) {
+    if (step != nullptr) Do(step, ok);
+  }
   sleepers_.reset();
 }
 
@@ -30,7 +32,12 @@ bool StreamPump::NextStep(void*& step, bool& ok) {
   if (!sleepers_->empty()) {
     // One whose messages come together is woken once for them.
     const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
-    if (++steps_ < kLongestRound && queue_.AsyncNext(&step, &ok, at_once) == grpc::CompletionQueue::GOT_EVENT) return true;
+    if (++steps_ < kLongestRound && BeginUnlessReaderWorks()) {
+      const bool there = queue_.AsyncNext(&step, &ok, at_once) == grpc::CompletionQueue::GOT_EVENT;
+      if (!there) step = nullptr;
+      EndWork(step);
+      if (there) return true;
+    }
     sleepers_->WakeAll();
   }
   steps_ = 0;
@@ -40,12 +47,25 @@ bool StreamPump::NextStep(void*& step, bool& ok) {
     thread_works_ = true;
   }
   const bool more = queue_.Next(&step, &ok);
-  {
-    const std::lock_guard lock(mutex_);
-    thread_works_ = false;
-    if (reader_works_) changed_.notify_all();
-  }
+  EndWork(step);
   return more;
+}
+
+bool StreamPump::BeginUnlessReaderWorks() {
+  const std::lock_guard lock(mutex_);
+  thread_works_ = !reader_works_;
+  return thread_works_;
+}
+
+void StreamPump::EndWork(void*& step) {
+  const std::lock_guard lock(mutex_);
+  thread_works_ = false;
+  // In one with the above: the next one who has to be called off is the reader.
+  if (step == static_cast<StreamStep*>(&call_off_)) {
+    call_off_out_ = false;
+    step = nullptr;
+  }
+  if (reader_works_) changed_.notify_all();
 }
 
 void StreamPump::StandBy(std::unique_lock<std::mutex>& lock) {
@@ -124,7 +144,8 @@ void StreamPump::CallOffWorker() {
   if (stopped_ || call_off_out_) return;
   call_off_out_ = true;
   alarm_.emplace();
-  alarm_->Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), static_cast<StreamStep*>(&call_off_));
+  // Of the past: gRPC rounds the present up to the next millisecond.
+  alarm_->Set(&queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<StreamStep*>(&call_off_));
 }
 
 void StreamPump::CallOff::Done(bool /*ok*/) {

@@ -39,7 +39,7 @@ class StreamPump final : public MessagePump {
   void LookAgain() override;
 
  private:
-  /// Makes whoever waits for the next step look around.
+  /// Makes whoever waits for the next step look around. Done by a reader only.
   class CallOff final : public StreamStep {
    public:
     explicit CallOff(StreamPump* pump) : pump_(pump) {}
@@ -49,8 +49,11 @@ class StreamPump final : public MessagePump {
     StreamPump* const pump_;
   };
 
-  /// The thread's next step. False: the queue is shut down.
+  /// The thread's next step; null if it was only called off. False: the queue is shut down.
   bool NextStep(void*& step, bool& ok);
+  /// The thread works the queue only in between. EndWork takes the step away if it was only called off.
+  bool BeginUnlessReaderWorks();
+  void EndWork(void*& step);
   /// Until the thread has to work the queue. The mutex is held.
   void StandBy(std::unique_lock<std::mutex>& lock);
   /// The mutex is held.

@@ -86,6 +86,9 @@ inline constexpr std::string_view kCauseLabel = "userclient.cause";
 inline constexpr std::string_view kOutcomeLabel = "userclient.outcome";
 inline constexpr std::string_view kConnectivityLabel = "userclient.connectivity";
 inline constexpr std::string_view kEventLabel = "userclient.event";
+inline constexpr std::string_view kLabels[] = {kMethodLabel, kTargetLabel,    kStatusLabel,       kCompartmentLabel,
+                                               kReasonLabel, kRejectionLabel, kSourceLabel,       kStateLabel,
+                                               kCauseLabel,  kOutcomeLabel,   kConnectivityLabel, kEventLabel};
 
 /// Bounds of buckets: of durations, in seconds (gRFC A66), and of retries and hedges (A96).
 const std::vector<double>& LatencyBuckets();

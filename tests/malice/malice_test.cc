@@ -472,6 +472,9 @@ class MaliceTest : public ::testing::TestWithParam<std::tuple<Malice, Face>> {};
 TEST_P(MaliceTest, EndsInTimeAndAHealthyServerIsUsedAfterwards) {
   const Malice& malice = std::get<0>(GetParam());
   const Face face = std::get<1>(GetParam());
+#ifdef __SANITIZE_ADDRESS__
+  if (malice.name == "Status99") GTEST_SKIP() << "gRPC's own header puts it into an enum, which ends the process here";
+#endif
   std::optional<MaliciousServer> server(std::in_place, malice.behaviour);
   const std::string address = server->address();
   const std::optional<UserClient> client = ConnectTo(address, RetryConfig());

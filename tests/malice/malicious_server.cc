@@ -78,7 +78,7 @@ void MaliciousConnection::Flood(std::string_view bytes) {
     // What the client says must not pile up, or it would wait for us.
     while (recv(socket_, dropped.data(), dropped.size(), MSG_DONTWAIT) > 0) {
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(4));
   } while (Send(piece));
 }
 

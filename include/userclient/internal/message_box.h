@@ -130,10 +130,11 @@ class MessageBox final : public Sleeper, public std::enable_shared_from_this<Mes
     {
       const std::lock_guard lock(mutex_);
       const bool wanted = advance(message, /*all_taken=*/messages_.empty());
+      wake = watchers_ > 0;
       if (!wanted || next_ == nullptr) {
         if (wanted) messages_.push_back(std::move(message));
         pump = PumpOfAnother();
-        wake = watchers_ > 0 || (wanted && waiting_ && pumper_ == std::thread::id() && !WakeLater());
+        wake = wake || (wanted && waiting_ && pumper_ == std::thread::id() && !WakeLater());
       } else {
         if (on_taken_) on_taken_(message);
         for_next.emplace(std::move(message));

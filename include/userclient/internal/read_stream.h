@@ -103,7 +103,6 @@ class ReadStream final : public TypedStream {
       call_ = std::move(call);
       // Corked, it only waits for the request, and has no end of its own.
       call_->StartCall(nullptr);
-      out_ = 1;
       call_->Write(request_, grpc::WriteOptions().set_last_message(), Tag(written_));
     }
 
@@ -113,10 +112,7 @@ class ReadStream final : public TypedStream {
       call_->Read(&part, Tag(read_));
     }
 
-    void Finish() {
-      ++out_;
-      call_->Finish(&status_, Tag(ended_));
-    }
+    void Finish() { call_->Finish(&status_, Tag(ended_)); }
 
     ReceivedPart<Response> part{};
 
@@ -139,14 +135,11 @@ class ReadStream final : public TypedStream {
       events_.OnRead(ok);
       Return();
     }
-    void OnEnded(bool /*ok*/) {
-      over_ = true;
-      Return();
-    }
+    void OnEnded(bool /*ok*/) { Return(); }
 
     /// One of the steps that are out is back.
     void Return() {
-      if (--out_ > 0 || !over_) return;
+      if (--out_ > 0) return;
       StreamEvents& events = events_;
       grpc::Status status = std::move(status_);
       delete this;
@@ -161,9 +154,8 @@ class ReadStream final : public TypedStream {
     Step written_{this, &Attempt::OnWritten};
     Step read_{this, &Attempt::OnRead};
     Step ended_{this, &Attempt::OnEnded};
-    std::atomic<int> out_{0};
-    /// Of the thread that works the queue.
-    bool over_ = false;
+    /// The request and the end, which every attempt has, and a read.
+    std::atomic<int> out_{2};
   };
 
   const std::shared_ptr<StreamQueue> queue_;

@@ -286,6 +286,11 @@ absl::StatusOr<std::shared_ptr<PrometheusObserver>> PrometheusObserver::Create(c
   if (std::adjacent_find(buckets.begin(), buckets.end(), std::greater_equal<>()) != buckets.end()) {
     return absl::InvalidArgumentError("PrometheusOptions.latency_buckets: must be in ascending order");
   }
+  for (const std::string_view label : internal::kLabels) {
+    if (!options.constant_labels.contains(PrometheusName(label))) continue;
+    return absl::InvalidArgumentError(absl::StrCat("PrometheusOptions.constant_labels: ", PrometheusName(label),
+                                                   " is a label of the metrics themselves; choose another name"));
+  }
   try {
     return std::shared_ptr<PrometheusObserver>(new PrometheusObserver(std::make_shared<Metrics>(options)));
   } catch (const std::exception& error) {
