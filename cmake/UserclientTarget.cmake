@@ -17,8 +17,8 @@ function(userclient_target target)
 endfunction()
 
 # userclient_precompile(<target> [headers...]): with USERCLIENT_PRECOMPILE_HEADERS, gRPC's headers and these are read once for all
-# sources of a target that is made of many. It saves a builder that starts from nothing half its time; everyday builds go without, so
-# that a missing include is noticed.
+# sources of a target that is made of many. It saves a builder that starts from nothing much of his time. The presets release and tidy
+# go without, so that a missing include is noticed.
 function(userclient_precompile target)
   if(USERCLIENT_PRECOMPILE_HEADERS)
     target_precompile_headers(${target} PRIVATE <algorithm> <functional> <map> <string> <vector> <grpcpp/grpcpp.h>
