@@ -214,7 +214,7 @@ std::vector<Malice> Storms() {
        .ends = {StatusCode::kUnavailable, StatusCode::kDeadlineExceeded},
        .endless = true},
       {.name = "GoawayStorm",
-       .behaviour = FloodWith(Nothing, [](uint32_t) { return Goaway(0, 11, "calm down"); }),
+       .behaviour = FloodWith(Nothing, [](uint32_t) { return Goaway(0, 11, std::string(1000, '!')); }),
        .ends = {StatusCode::kUnavailable, StatusCode::kResourceExhausted, StatusCode::kDeadlineExceeded},
        .endless = true},
       {.name = "Refused",
@@ -283,7 +283,8 @@ std::vector<Malice> HalfAnswers() {
        .endless = true},
       {.name = "EndWithoutTrailers",
        .behaviour = AnswerWith([](uint32_t stream) { return ResponseHeaders(stream) + Data(stream, Message(), kEndStream); }),
-       .ends = {StatusCode::kUnknown, StatusCode::kInternal}},
+       .ends = {StatusCode::kUnknown, StatusCode::kInternal, StatusCode::kDeadlineExceeded},
+       .endless = true},  // A stream that breaks after a message is resumed, as long as messages come.
       {.name = "HalfAMessageAndTrailers",
        .behaviour = EndWellWith(MessagePrefix(false, 1000) + "half"),
        .ends = {StatusCode::kInternal, StatusCode::kUnavailable, StatusCode::kDataLoss},

@@ -94,6 +94,7 @@ void RunClosedLoop(const LoadPlan& plan, LoadCaller& caller, LoadRecorder& recor
     }
   };
   std::vector<std::jthread> callers;
+  callers.reserve(static_cast<size_t>(plan.concurrency));
   for (int i = 0; i < plan.concurrency; ++i) callers.emplace_back(work);
 }
 
