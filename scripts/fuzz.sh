@@ -22,7 +22,7 @@ done
 fuzz_one() {
   local target="$1" place="${build}/fuzz/$1" found
   mkdir -p "${place}/learnt" "${place}/finds"
-  if "${build}/tests/fuzz/fuzz_${target}" -max_total_time="${seconds}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  if "${build}/tests/fuzz/fuzz_${target}" -max_total_time="${seconds}" -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="${place}/finds/" "${place}/learnt" "tests/fuzz/corpus/${target}" >"${place}/log" 2>&1; then
     printf '%-16s %s inputs, nothing found\n' "${target}" "$(sed -n 's/^stat::number_of_executed_units: *//p' "${place}/log")"
     return

@@ -42,6 +42,8 @@ void FeedConfigDuration(std::string_view bytes) {
   }
   RequireSoundRefusal(duration.status());
   const std::string message(duration.status().message());
+  // One that says so itself would be taken for the advice.
+  if (bytes.find("; write") != std::string_view::npos) return;
   if (const auto advice = Quoted(message, "; write \"")) {
     Require(internal::ParseDuration(*advice).ok(), "what is advised is accepted", message);
   }
