@@ -130,6 +130,13 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == 'E' || c == '.' || c == '+' || c == '-';
   }
 
+  static constexpr std::string_view kExpected = "'; expected ";
+
+  // nlohmann's words, and not the end of a token that speaks of what is expected.
+  static bool IsPlain(std::string_view words) {
+    return words.size() < 40 && std::all_of(words.begin(), words.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  }
+
   // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while ...; last read: 'x'; expected y": the
   // middle. The place is ours, and the token may be long or no text at all.
   static std::string Reason(std::string_view what) {
@@ -138,8 +145,9 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
     if (reason.starts_with("number overflow")) return std::string(kNumberTooLarge);
     const size_t token = reason.find("; last read: '");
     if (token != std::string::npos) {
-      const size_t expected = reason.rfind("'; expected ");
-      reason.erase(token, expected == std::string::npos || expected < token ? std::string::npos : expected + 1 - token);
+      const size_t expected = reason.rfind(kExpected);
+      const bool said = expected != std::string::npos && expected >= token && IsPlain(reason.substr(expected + kExpected.size()));
+      reason.erase(token, said ? expected + 1 - token : std::string::npos);
     }
     return reason;
   }
