@@ -50,6 +50,7 @@ struct BreakerSnapshot {
   int64_t calls = 0;
   int64_t failures = 0;
   int64_t slow_calls = 0;
+  /// Counted only if the config has consecutiveFailures.
   int failures_in_a_row = 0;
   /// At which it opens (circuitBreaker.failureRatio, minimumCalls).
   double opens_at_failure_ratio = 0;

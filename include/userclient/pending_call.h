@@ -48,7 +48,8 @@ class PendingCall {
     return state_->Take();
   }
 
-  /// Calls `function` with the answer, exactly once: here if it is there already, else on the thread that brings it.
+  /// Calls `function` with the answer, exactly once: here if it is there already, else on the thread that brings it. It must not
+  /// throw: that ends the process, for nobody there could catch it. UserClient::Shutdown waits for it.
   void Then(std::function<void(absl::StatusOr<Response>)> function) && {
     auto* const state = state_.get();
     state->OnDone([state = std::move(state_), function = std::move(function)] { function(state->Take()); });

@@ -58,9 +58,10 @@ enum class ServingStatus { kUnknown, kServing, kNotServing };
 /// A handle on connections and policies that all its copies share. Make one per process and service, and copy it where needed.
 ///
 /// *Thread-safe.* A handle must live until the calls made through it have returned; threads that may outlive each other take
-/// copies. Every call but the Async ones blocks until it has an answer, its deadline passes, or it is cancelled, and no longer.
-/// *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT that names
-/// CallOptions comes from the client itself. RejectionOf(status) tells calls that the client refused.
+/// copies. Nothing of it can be used in a child after fork, where its threads are missing; fork before the first client is made,
+/// or exec in the child. Every call but the Async ones blocks until it has an answer, its deadline passes, or it is cancelled,
+/// and no longer. *Errors:* the code, message and details of a failed call are those that the server sent. INVALID_ARGUMENT that
+/// names CallOptions comes from the client itself. RejectionOf(status) tells calls that the client refused.
 class UserClient {
  public:
   /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
@@ -173,8 +174,9 @@ class UserClient {
   bool WaitReady(std::chrono::nanoseconds timeout) const;
 
   /// Ends the client, for all its copies: refuses new calls (Rejection::kShutdown), waits for those under way, cancels what is
-  /// left after `timeout`, and returns. True: nothing had to be cancelled. In a callback it cancels at once, does not wait, and
-  /// gives false.
+  /// left after `timeout`, and returns once the callbacks and fallbacks of all of them have returned too: what these use may go
+  /// then. So do not hold a lock that they take. True: nothing had to be cancelled. In a callback it cancels at once, does not
+  /// wait, and gives false.
   bool Shutdown(std::chrono::nanoseconds timeout) const;
 
  private:

@@ -258,9 +258,9 @@ void AsyncCall::End(absl::Status status, int winner) {
   seat_.Return();
   cancel_on_stop_.reset();
   cancel_on_shutdown_.reset();
-  // Before the application hears of it, which may be about to shut the client down.
-  pass_ = {};
+  pass_.NoteEnd();
   typed_->Complete(std::move(status), winner);
+  pass_ = {};
 }
 
 std::shared_ptr<CallHandle> CallAsync(std::shared_ptr<ClientCore> core, std::shared_ptr<const MethodPlan> plan,

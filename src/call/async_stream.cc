@@ -111,6 +111,7 @@ void AsyncStream::OnBegin() {
   if (deadline_.at != TimePoint::max()) recorder_.NoteDeadline(deadline_.at);
   if (deadline_.at - start_ < kShortestUsefulBudget) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
   if (cancelled()) return Finish(CancelledWhileWaiting(), CallEnd::kCancelled);
+  if (absl::Status unable = typed_->Prepare(); !unable.ok()) return Finish(std::move(unable), CallEnd::kRejected);
   if (options_.stop.stop_possible()) cancel_on_stop_.emplace(options_.stop, CancelOnStop{this});
   // One that has no end of its own would take all the time that a shutdown leaves the others.
   cancel_on_shutdown_.emplace(kind_.endless && !kind_.gives_up ? pass_.closing() : pass_.cancelled(), CancelOnStop{this});
@@ -341,9 +342,9 @@ void AsyncStream::End(absl::Status status) {
   seat_.Return();
   cancel_on_stop_.reset();
   cancel_on_shutdown_.reset();
-  // Before the application hears of it, which may be about to shut the client down.
-  pass_ = {};
+  pass_.NoteEnd();
   typed_->Complete(std::move(status));
+  pass_ = {};
 }
 
 std::shared_ptr<StreamHandle> PrepareStream(std::shared_ptr<ClientCore> core, int method, CallOptions options, StreamKind kind,

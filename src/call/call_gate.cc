@@ -6,26 +6,28 @@ CallGate::Pass CallGate::Enter() {
   const size_t shard = ThreadNumber() % kShards;
   // The count goes up before the gate is looked at, and Close looks at the counts after closing it: one of the two sees the
   // other.
-  shards_[shard].inside.fetch_add(1, std::memory_order_seq_cst);
+  shards_[shard].counts.fetch_add(kCall, std::memory_order_seq_cst);
   Pass pass(this, shard);
   if (closed_.load(std::memory_order_seq_cst)) return {};
   return pass;
 }
 
-void CallGate::Leave(size_t shard) {
-  shards_[shard].inside.fetch_sub(1, std::memory_order_seq_cst);
+void CallGate::Subtract(size_t shard, int64_t counts) {
+  shards_[shard].counts.fetch_sub(counts, std::memory_order_seq_cst);
   if (!closed_.load(std::memory_order_seq_cst)) return;
   // Under the mutex, so that Close, which looks and then waits, cannot miss it.
   const std::lock_guard lock(mutex_);
   left_.notify_all();
 }
 
-int64_t CallGate::inside() const {
-  int64_t inside = 0;
+int64_t CallGate::counts() const {
+  int64_t counts = 0;
   // A call leaves by the shard through which it came in, so no count is ever below zero, and a sum of zero means that all are.
-  for (const Shard& shard : shards_) inside += shard.inside.load(std::memory_order_seq_cst);
-  return inside;
+  for (const Shard& shard : shards_) counts += shard.counts.load(std::memory_order_seq_cst);
+  return counts;
 }
+
+int64_t CallGate::inside() const { return CallsOf(counts()); }
 
 void CallGate::CloseForEntry() { closed_.store(true, std::memory_order_seq_cst); }
 
@@ -34,11 +36,14 @@ bool CallGate::Close(TimePoint deadline) {
   for (Shard& shard : shards_) shard.closing.request_stop();
   {
     std::unique_lock lock(mutex_);
-    if (left_.wait_until(lock, deadline, [this] { return inside() == 0; })) return true;
+    if (left_.wait_until(lock, deadline, [this] { return inside() == 0; })) {
+      left_.wait(lock, [this] { return counts() == 0; });
+      return true;
+    }
   }
   CloseNow();
   std::unique_lock lock(mutex_);
-  left_.wait(lock, [this] { return inside() == 0; });
+  left_.wait(lock, [this] { return counts() == 0; });
   return false;
 }
 

@@ -15,25 +15,34 @@
 namespace userclient::internal {
 
 /// Counts the calls of a client that are under way, and lets none in once it is closed. *Thread-safe.* An open gate costs a call
-/// two additions on a line that other threads seldom touch.
+/// two additions, and a third if the application is called back, on a line that other threads seldom touch.
 class CallGate {
  public:
   CallGate() = default;
   CallGate(const CallGate&) = delete;
   CallGate& operator=(const CallGate&) = delete;
 
-  /// One call's stay inside. Movable; leaves by itself. Empty if the gate was closed.
+  /// One call's stay inside, and the time in which its application is called back. Movable; leaves by itself. Empty if the gate
+  /// was closed.
   class Pass {
    public:
     Pass() = default;
-    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), shard_(other.shard_) {}
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), shard_(other.shard_), ended_(other.ended_) {}
     Pass& operator=(Pass&& other) noexcept {
       std::swap(gate_, other.gate_);
       std::swap(shard_, other.shard_);
+      std::swap(ended_, other.ended_);
       return *this;
     }
     ~Pass() {
-      if (gate_ != nullptr) gate_->Leave(shard_);
+      if (gate_ != nullptr) gate_->Subtract(shard_, ended_ ? kCallback : kCall);
+    }
+
+    /// The call has ended; what is left is to tell the application. Before that may be about to shut the client down: of a call
+    /// that has ended, nothing is left to be cancelled.
+    void NoteEnd() {
+      if (gate_ == nullptr || std::exchange(ended_, true)) return;
+      gate_->Subtract(shard_, kCall - kCallback);
     }
 
     explicit operator bool() const { return gate_ != nullptr; }
@@ -49,12 +58,14 @@ class CallGate {
 
     CallGate* gate_ = nullptr;
     size_t shard_ = 0;
+    bool ended_ = false;
   };
 
   [[nodiscard]] Pass Enter();
 
-  /// Lets nobody in any more, waits until everyone has left or the time has come, then cancels who is left and waits for them:
-  /// they leave at once. True: nobody had to be cancelled. May be called several times, from several threads.
+  /// Lets nobody in any more, waits until every call has ended or the time has come, then cancels those that are left, which
+  /// end at once; and waits until the application has been called back for all of them. True: none had to be cancelled. May be
+  /// called several times, from several threads.
   bool Close(TimePoint deadline);
 
   /// Lets nobody in any more, and no more.
@@ -69,13 +80,21 @@ class CallGate {
  private:
   static constexpr size_t kShards = 16;
 
+  /// A shard counts both in one number, so that a call is at no moment in neither: calls below, callbacks above.
+  static constexpr int64_t kCall = 1;
+  static constexpr int64_t kCallback = int64_t{1} << 32;
+
   struct alignas(kCacheLine) Shard {
-    std::atomic<int64_t> inside{0};
+    std::atomic<int64_t> counts{0};
     std::stop_source cancel;
     std::stop_source closing;
   };
 
-  void Leave(size_t shard);
+  void Subtract(size_t shard, int64_t counts);
+  /// Of all shards: calls and callbacks.
+  int64_t counts() const;
+  /// The calls of these counts.
+  static int64_t CallsOf(int64_t counts) { return counts % kCallback; }
 
   std::atomic<bool> closed_{false};
   std::array<Shard, kShards> shards_;

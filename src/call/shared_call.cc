@@ -147,9 +147,9 @@ void SharedCall::End(absl::Status status, int winner) {
     winner = kStandIn;
   }
   stand_in_.End();
-  // Before the application hears of it, which may be about to shut the client down.
-  pass_ = {};
+  pass_.NoteEnd();
   typed_->Complete(std::move(status), winner);
+  pass_ = {};
 }
 
 }  // namespace userclient::internal

@@ -7,6 +7,7 @@
 #include <grpcpp/support/slice.h>
 
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -39,7 +40,15 @@ class CallbackThreads {
   ~CallbackThreads() {
     if (call_->over.HasBeenNotified()) return;
     // Not here, which may be a server's callback on the very thread that the answer waits for.
-    std::thread([call = std::move(call_)] { call->over.WaitForNotification(); }).detach();
+    auto* const call = call_.release();
+    try {
+      std::thread([call] {
+        call->over.WaitForNotification();
+        delete call;
+      }).detach();
+    } catch (const std::system_error&) {
+      // A system that has no thread left; to wait here could be for ever. The call stays.
+    }
   }
 
  private:

@@ -90,6 +90,50 @@ TEST_F(ShutdownTest, MayBeCalledTwiceAndByManyThreads) {
   EXPECT_TRUE(client_->Shutdown(1ms));
 }
 
+/// What the application is busy with when the client is shut down, and for a little longer.
+void StayUntilShutdownHasBegun(const UserClient& client) {
+  // Refused either way, so that nothing is sent.
+  const auto probe = [&] { return client.GetUserAsync(AskFor("u-1"), {.timeout = 0ns}).Get().status(); };
+  while (RejectionOf(probe()) != Rejection::kShutdown) std::this_thread::yield();
+  // Long enough for a Shutdown that does not wait to be seen.
+  std::this_thread::sleep_for(20ms);
+}
+
+TEST_F(ShutdownTest, ReturnsWhenTheApplicationHasBeenCalledBack) {
+  std::promise<void> called;
+  std::atomic<bool> over = false;
+  // Slow enough for the callback to be there first.
+  server_->Script("GetUser", {Delay(50ms)});
+  client_->GetUserAsync(AskFor("u-1")).Then([&, client = *client_](const absl::StatusOr<user::v1::GetUserResponse>&) {
+    called.set_value();
+    StayUntilShutdownHasBegun(client);
+    over = true;
+  });
+  called.get_future().wait();
+
+  EXPECT_TRUE(client_->Shutdown(30s)) << "the call has ended: nothing was cancelled";
+
+  EXPECT_TRUE(over);
+}
+
+TEST_F(ShutdownTest, ReturnsWhenFallbacksAreDone) {
+  std::promise<void> called;
+  std::atomic<bool> over = false;
+  server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kInternal)});
+  const auto fallback = [&, client = *client_](const absl::Status&, google::protobuf::MessageLite&) {
+    called.set_value();
+    StayUntilShutdownHasBegun(client);
+    over = true;
+    return true;
+  };
+  const auto pending = client_->GetUserAsync(AskFor("u-1"), {.fallback = fallback});
+  called.get_future().wait();
+
+  EXPECT_TRUE(client_->Shutdown(0ms));
+
+  EXPECT_TRUE(over);
+}
+
 TEST_F(ShutdownTest, InACallbackItCancelsAndDoesNotWait) {
   std::promise<bool> drained;
 

@@ -37,11 +37,14 @@ class ReadStream final : public TypedStream {
 
   const std::shared_ptr<MessageBox<Response>>& box() const { return box_; }
 
+  absl::Status Prepare() override {
+    if (absl::Status status = queue_->Open(); !status.ok()) return status;
+    opened_ = true;
+    box_->SetPump(queue_->pump());
+    return absl::OkStatus();
+  }
+
   void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) override {
-    if (!std::exchange(opened_, true)) {
-      queue_->Open();
-      box_->SetPump(queue_->pump());
-    }
     // The request goes along with the headers.
     context.set_initial_metadata_corked(true);
     grpc::TemplatedGenericStub<Request, ReceivedPart<Response>> stub(channel.channel);

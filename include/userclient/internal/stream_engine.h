@@ -44,6 +44,8 @@ class TypedStream {
  public:
   virtual ~TypedStream() = default;
 
+  /// Once, before the first attempt. *Errors:* the stream ends with them, and nothing is sent.
+  virtual absl::Status Prepare() { return absl::OkStatus(); }
   /// Starts an attempt from where the stream has come to. The one before has ended.
   virtual void Start(const PooledChannel& channel, grpc::ClientContext& context, StreamEvents& events) = 0;
   /// Asks the attempt for the next message; answered by OnRead. Not before the last one has been taken.

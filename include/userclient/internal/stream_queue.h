@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "userclient/internal/message_pump.h"
 
 namespace userclient::internal {
@@ -35,8 +36,9 @@ class StreamQueue {
   /// Nothing that was asked for is still out. May be called by the thread that works the queue.
   ~StreamQueue();
 
-  /// A stream begins to use the queue, or is done with it. *Thread-safe.*
-  void Open();
+  /// A stream begins to use the queue, or is done with it. *Thread-safe.* *Errors:* RESOURCE_EXHAUSTED if the system gives no
+  /// thread; then it has not begun, and the next one tries again.
+  absl::Status Open();
   void Close();
 
   /// Of streams that are open. Its tags are StreamSteps. *Thread-safe.*
@@ -44,7 +46,8 @@ class StreamQueue {
   std::shared_ptr<MessagePump> pump();
 
  private:
-  std::once_flag begun_;
+  /// Guards the beginning: from the first stream on, neither is changed.
+  std::mutex beginning_;
   /// The thread's too, which may outlive this.
   std::shared_ptr<StreamPump> pump_;
   std::thread thread_;
