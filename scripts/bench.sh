@@ -123,7 +123,7 @@ count() {
   shift 3
   valgrind --tool=callgrind --callgrind-out-file="${profile}" --zero-before=UserclientCountedRegionBegins \
     --dump-after=UserclientCountedRegionEnds "${call_benchmark}" --target "${target}" --subjects "${subject}" --calls "${calls}" \
-    "$@" calls 2>"${log}" || die "a run under callgrind failed: $(grep -v '^==' "${log}" || tail -n 3 "${log}")"
+    calls "$@" 2>"${log}" || die "a run under callgrind failed: $(grep -v '^==' "${log}" || tail -n 3 "${log}")"
   # The dump at the mark is the first; the last one is of the time after it.
   sed -n 's/^totals: //p' "${profile}.1" | awk -v calls="${calls}" '{ printf "%.1f\n", $1 / calls }' >"${out}/instructions/${name}"
   mv "${profile}.1" "${profile}"

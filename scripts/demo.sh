@@ -246,4 +246,4 @@ for who in alpha bravo; do
 done
 alive dnsmasq || die "dnsmasq has ended by itself"
 
-say "done. Next: README.md, and docs/service_config.md for what the client was told to do"
+say "done. Next: docs/tour.md, and docs/service_config.md for what the client was told to do"

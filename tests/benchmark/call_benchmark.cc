@@ -148,7 +148,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   CLI::App* waves = app.add_subcommand("waves", "many calls in flight at a benchmark_server");
   CLI::App* allocations = app.add_subcommand("allocations", "what one call asks of malloc, on average");
-  CLI::App* calls = app.add_subcommand("calls", "makes calls of the first subject and prints nothing");
+  CLI::App* calls = app.add_subcommand("calls", "makes calls of the first subject and prints nothing")->fallthrough();
   calls->add_flag("--waves", flags.waves, "in waves at a benchmark_server");
   CLI::App* subjects = app.add_subcommand("subjects", "names them");
   CLI11_PARSE(app, argc, argv);
