@@ -103,7 +103,8 @@ TEST_P(GuideTest, ShowsEveryRegionOfItsSourceAndNoOtherCode) {
 INSTANTIATE_TEST_SUITE_P(Guides, GuideTest,
                          ::testing::Values(Guide{"docs/migrating.md", "tests/docs/migrating_guide.cc"},
                                            Guide{"docs/security.md", "tests/docs/security_guide.cc"},
-                                           Guide{"docs/testing.md", "tests/testing/guide_test.cc"}));
+                                           Guide{"docs/testing.md", "tests/testing/guide_test.cc"},
+                                           Guide{"docs/tour.md", "tests/docs/tour_guide.cc"}));
 
 TEST(MigratingTest, ShowsAServiceConfigThatCanBeUsed) {
   const std::string shown = CodeAfter(Read("docs/migrating.md"), "## Retries", "json");
@@ -126,7 +127,7 @@ TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentTest,
                          ::testing::Values("README.md", "docs/life_of_a_call.md", "docs/migrating.md", "docs/security.md",
-                                           "docs/service_config.md", "docs/testing.md", "docs/versions.md"));
+                                           "docs/service_config.md", "docs/testing.md", "docs/tour.md", "docs/versions.md"));
 
 }  // namespace
 }  // namespace userclient
