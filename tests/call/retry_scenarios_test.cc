@@ -173,7 +173,7 @@ TEST_F(RetryScenarioTest, PerAttemptRecvTimeoutOnLastAttempt) {
   server_->ScriptRepeatedly("GetUser", {Hang()});
 
   const auto user = GetUser(RetryConfig(
-      {.max_attempts = 2, .codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "0.05s")"}));
+      {.max_attempts = 2, .codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
 
   EXPECT_EQ(user.status().code(), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ReportOf(user.status())->end, CallEnd::kAttemptsExhausted);
