@@ -9,8 +9,8 @@
 
 namespace userclient {
 
-/// For a TLS connection. Files hold PEM. They are checked when the client is created, and looked at every few seconds from then
-/// on: new content, once it is sound, means new connections, and the old ones go when their calls are done. Content that is not
+/// For a TLS connection. Files hold PEM. They are checked when the client is created, and looked at every
+/// ClientOptions::file_check_interval from then on: new content, once it is sound, means new connections, and the old ones go when their calls are done. Content that is not
 /// sound changes nothing, and is reported.
 struct TlsOptions {
   /// The certificate authorities to trust. Absent: those of the system, which are not looked at again.
@@ -19,7 +19,7 @@ struct TlsOptions {
   /// an alias. It is also what the server sees as `:authority`.
   std::optional<std::string> server_name{};
   /// A file with a bearer token, sent as `authorization: Bearer <token>` with every attempt. White space around it is dropped. It
-  /// is looked at every few seconds.
+  /// is read again when a call needs it and 5 s have passed, whatever ClientOptions::file_check_interval.
   std::optional<std::filesystem::path> token_file{};
   /// The same from anywhere else. Not together with `token_file`.
   TokenSource token_source{};

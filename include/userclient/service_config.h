@@ -75,7 +75,8 @@ struct MethodConfig {
 struct RetryThrottling {
   /// 1 to 1000.
   int max_tokens = 100;
-  /// Tokens that one success gives back, in thousandths: 1 to 1,000,000. (The file says 0.1 and may use three decimals.)
+  /// Tokens that one success gives back, in thousandths: 1 to 1,000,000. (The file says 0.1 and may use three decimals.) That of
+  /// the example in A6; the shipped files have 500.
   int milli_token_ratio = 100;
 
   friend bool operator==(const RetryThrottling&, const RetryThrottling&) = default;
@@ -85,11 +86,12 @@ struct RetryThrottling {
 struct CircuitBreakerOptions {
   /// The span of time over which failures are counted. At least 100 ms.
   std::chrono::nanoseconds window = std::chrono::seconds(10);
-  /// Fewer calls than this in the window never open the breaker. At least 1.
+  /// Fewer calls than this in the window never open it by a ratio. At least 1.
   int minimum_calls = 20;
   /// Opens when failures / calls reaches this. Above 0, up to 1.
   double failure_ratio = 0.5;
-  /// How long it stays open the first time; doubles each time a probe fails, up to max_open_duration.
+  /// How long it stays open the first time; doubles each time it opens again before it was healthy (healthy_after), up to
+  /// max_open_duration.
   std::chrono::nanoseconds open_duration = std::chrono::seconds(5);
   std::chrono::nanoseconds max_open_duration = std::chrono::seconds(60);
   /// So many probes in a row must succeed to close it. At least 1.
@@ -116,7 +118,7 @@ struct AdaptiveLimitOptions {
   enum class Algorithm {
     /// Follows the ratio of the usual round trip to the present one (Gradient2).
     kGradient,
-    /// One more after a good second, a tenth less after one with drops, as TCP does.
+    /// One more after a window that used half of the limit, a tenth less after one with drops, as TCP does.
     kAimd,
   };
   Algorithm algorithm = Algorithm::kGradient;

@@ -21,7 +21,7 @@
 namespace userclient::internal {
 
 struct DnsWatcherOptions {
-  /// Between two lookups; jitter of a fifth is added. More than 0.
+  /// Between two lookups, give or take a fifth. More than 0.
   std::chrono::nanoseconds interval = std::chrono::seconds(5);
   DnsLookupOptions lookup{};
   /// Told of kFirst, kChanged and kConfirmed, with the endpoints as they are now.

@@ -32,7 +32,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   // Part of the key under which gRPC shares connections between channels.
   arguments.SetInt("userclient.client", spec.client_number);
   arguments.SetInt("userclient.pool", spec.first_pool_number + index);
-  // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and doubles to two
+  // Back within a fraction of a second when a restarted server returns; gRPC's own first wait is a second and grows to two
   // minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);

@@ -126,7 +126,7 @@ TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentTest,
-                         ::testing::Values("README.md", "docs/life_of_a_call.md", "docs/migrating.md", "docs/security.md",
+                         ::testing::Values("README.md", "docs/defaults.md", "docs/life_of_a_call.md", "docs/migrating.md", "docs/security.md",
                                            "docs/service_config.md", "docs/testing.md", "docs/tour.md", "docs/versions.md"));
 
 }  // namespace
