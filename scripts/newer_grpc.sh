@@ -35,19 +35,7 @@ mirror="$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codena
   head -n 1)"
 [[ -n "${mirror}" ]] || die "this system's apt has no source of packages to take ${suite} from."
 
-# What the sources of gRPC and protobuf build; from experimental, everything else from sid, against which they were built.
-from_experimental=(libgrpc++-dev libgrpc-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler)
-
-packages_in_root() {
-  local package
-  for package in $(packages_for build test | sed 's/=.*//'); do
-    if [[ "${suite}" == experimental && " ${from_experimental[*]} " == *" ${package} "* ]]; then
-      printf '%s/experimental\n' "${package}"
-    else
-      printf '%s\n' "${package}"
-    fi
-  done
-}
+packages_in_root() { packages_for build test | sed 's/=.*//'; }
 
 # in_root COMMAND: lines of shell in the root, in namespaces of its own: its mounts and processes are gone when it ends.
 in_root() {
@@ -78,9 +66,14 @@ make_root() {
     die "debootstrap could not make it; its log: ${home}/debootstrap.log"
   if [[ "${suite}" == experimental ]]; then
     echo "deb ${mirror} experimental main" | as_root tee -a "${newer_root}.part/etc/apt/sources.list" >/dev/null
+    # What the sources of gRPC and protobuf build; everything else from sid, against which they were built.
+    printf '%s\n' 'Package: src:grpc:any src:protobuf:any' 'Pin: release a=experimental' 'Pin-Priority: 600' |
+      as_root tee "${newer_root}.part/etc/apt/preferences.d/experimental" >/dev/null
   fi
   proxies="$(apt-config dump Acquire | grep -i '::proxy' || true)"
   echo "${proxies}" | as_root tee "${newer_root}.part/etc/apt/apt.conf.d/80proxy" >/dev/null
+  # A mirror that is a few days behind will do for a root in which nothing but a test runs. Signatures are checked all the same.
+  echo 'Acquire::Check-Valid-Until "false";' | as_root tee "${newer_root}.part/etc/apt/apt.conf.d/80behind" >/dev/null
   as_root mv "${newer_root}.part" "${newer_root}"
 }
 
