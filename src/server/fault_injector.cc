@@ -18,6 +18,15 @@ class Rule {
 
   const std::string& method() const { return entry_.method; }
 
+  /// Of a script; absent if it repeats.
+  std::optional<int64_t> StepsLeft() const {
+    if (!entry_.is_script) return 0;
+    if (entry_.repeat) return std::nullopt;
+    int64_t left = -applied_;
+    for (size_t i = step_; i < entry_.steps.size(); ++i) left += entry_.steps[i].times;
+    return left;
+  }
+
   std::optional<FaultInjector::Injection> Apply() { return entry_.is_script ? ApplyScript() : ApplyByChance(); }
 
  private:
@@ -84,6 +93,18 @@ absl::Status FaultInjector::Script(std::string_view method, std::vector<Fault> s
   std::erase_if(rules_->rules, [method](const Rule& old) { return old.method() == method; });
   rules_->rules.insert(rules_->rules.begin(), std::move(rule));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<int64_t>> FaultInjector::StepsLeft(std::string_view method) const {
+  if (absl::Status known = internal::CheckFaultMethod(method); !known.ok()) return known;
+  absl::MutexLock lock(&rules_->mutex);
+  std::optional<int64_t> left = 0;
+  for (const Rule& rule : rules_->rules) {
+    if (rule.method() != method) continue;
+    const std::optional<int64_t> more = rule.StepsLeft();
+    left = left && more ? std::optional(*left + *more) : std::nullopt;
+  }
+  return left;
 }
 
 std::optional<FaultInjector::Injection> FaultInjector::Next(std::string_view method) {

@@ -12,6 +12,10 @@ using std::chrono::nanoseconds;
 constexpr size_t kLargestPiece = size_t{64} << 10;
 /// Over which bandwidth is evened out.
 constexpr std::chrono::milliseconds kEvening{10};
+/// The part of its delay by which a byte may be later, so that it travels with others.
+constexpr int kShortly = 1024;
+/// A piece takes some tens of bytes besides its own.
+constexpr size_t kSmallPiece = size_t{4} << 10;
 
 /// What passes in kEvening, so that a piece holds up those behind it no longer.
 size_t LargestPieceAt(int64_t bytes_per_second) {
@@ -21,6 +25,11 @@ size_t LargestPieceAt(int64_t bytes_per_second) {
 
 nanoseconds TimeFor(size_t bytes, int64_t bytes_per_second) {
   return nanoseconds(std::llround(static_cast<double>(bytes) / static_cast<double>(bytes_per_second) * 1e9));
+}
+
+/// The end of the clock if that is sooner.
+DelayLine::TimePoint After(DelayLine::TimePoint time, nanoseconds duration) {
+  return time + std::min<nanoseconds>(duration, DelayLine::TimePoint::max() - time);
 }
 
 }  // namespace
@@ -39,15 +48,29 @@ size_t DelayLine::Room(TimePoint now) const {
   return free_at_ > now ? 0 : std::min(room, LargestPieceAt(*bytes_per_second_));
 }
 
-void DelayLine::Enter(std::string bytes, TimePoint now) {
+void DelayLine::Enter(std::string_view bytes, TimePoint now) {
   TimePoint entered = now;
   if (bytes_per_second_) {
     free_at_ = std::max(free_at_, now - kEvening) + TimeFor(bytes.size(), *bytes_per_second_);
     entered = std::max(free_at_, now);
   }
-  if (pieces_.empty()) left_ = bytes.size();
+  if (pieces_.empty()) left_ = 0;
   size_ += bytes.size();
-  pieces_.push_back(MakePiece(std::move(bytes), entered));
+  if (CanJoinLast(bytes.size(), entered, now)) {
+    pieces_.back().bytes += bytes;
+    pieces_.back().entered = entered;
+  } else {
+    pieces_.push_back(MakePiece(bytes, entered));
+  }
+  if (pieces_.size() == 1) left_ += bytes.size();
+}
+
+/// Not what is due already: it would be held up.
+bool DelayLine::CanJoinLast(size_t count, TimePoint entered, TimePoint now) const {
+  if (pieces_.empty()) return false;
+  const Piece& last = pieces_.back();
+  return last.bytes.size() + count <= kSmallPiece && entered - last.first_entered < latency_ / kShortly + jitter_ / kShortly &&
+         DueTime(last) > now;
 }
 
 void DelayLine::EnterEnd(End end, TimePoint now) {
@@ -91,14 +114,15 @@ std::optional<DelayLine::TimePoint> DelayLine::NextRoom(TimePoint now) const {
   return free_at_;
 }
 
-DelayLine::Piece DelayLine::MakePiece(std::string bytes, TimePoint entered) {
+DelayLine::Piece DelayLine::MakePiece(std::string_view bytes, TimePoint entered) {
   // 53 bits, the same on every machine.
   const double jitter = static_cast<double>(random_() >> 11) * 0x1.0p-53;
-  return {.bytes = std::move(bytes), .entered = entered, .jitter = jitter};
+  return {.bytes = std::string(bytes), .entered = entered, .first_entered = entered, .jitter = jitter};
 }
 
 DelayLine::TimePoint DelayLine::DueTime(const Piece& piece) const {
-  return piece.entered + latency_ + nanoseconds(std::llround(static_cast<double>(jitter_.count()) * piece.jitter));
+  const nanoseconds jitter(std::llround(static_cast<double>(jitter_.count()) * piece.jitter));
+  return After(After(piece.entered, latency_), jitter);
 }
 
 }  // namespace userclient::internal

@@ -29,7 +29,9 @@ class DelayLine {
 
   /// How many bytes may enter now.
   size_t Room(TimePoint now) const;
-  void Enter(std::string bytes, TimePoint now);
+  /// Small pieces that enter shortly after one another, within a thousandth of their delay, travel together, with the last of
+  /// them: so many small ones take little more memory than their bytes.
+  void Enter(std::string_view bytes, TimePoint now);
   /// The end is behind all bytes. A reset replaces a FIN, and nothing a reset.
   void EnterEnd(End end, TimePoint now);
 
@@ -53,12 +55,15 @@ class DelayLine {
  private:
   struct Piece {
     std::string bytes{};
+    /// The last of them, which its latency counts from, and the first.
     TimePoint entered{};
+    TimePoint first_entered{};
     /// Its share of the jitter, from 0 to 1.
     double jitter = 0;
   };
 
-  Piece MakePiece(std::string bytes, TimePoint entered);
+  Piece MakePiece(std::string_view bytes, TimePoint entered);
+  bool CanJoinLast(size_t count, TimePoint entered, TimePoint now) const;
   TimePoint DueTime(const Piece& piece) const;
 
   std::mt19937_64 random_;

@@ -1,5 +1,6 @@
 #include "userclient/testing/fake_clock.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
@@ -19,7 +20,7 @@ std::function<FakeClock::TimePoint()> FakeClock::function() const {
 
 void FakeClock::Advance(std::chrono::nanoseconds duration) {
   absl::MutexLock lock(&mutex_);
-  MoveTo(now_ + duration);
+  MoveTo(now_ + std::min<std::chrono::nanoseconds>(duration, TimePoint::max() - std::max(now_, TimePoint())));
 }
 
 void FakeClock::AdvanceTo(TimePoint time) {
@@ -35,12 +36,17 @@ void FakeClock::MoveTo(TimePoint time) {
   now_ = time;
 }
 
-void FakeClock::SleepUntil(TimePoint time) const {
-  const auto reached = [this, time]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return now_ >= time; };
+void FakeClock::SleepUntil(TimePoint time) const { SleepUntil(time, std::stop_token()); }
+
+bool FakeClock::SleepUntil(TimePoint time, const std::stop_token& stop) const {
+  const auto over = [this, time, &stop]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return now_ >= time || stop.stop_requested(); };
+  // Whoever lets go of the mutex has the conditions of the others looked at. It ends after the lock does, for it waits for that.
+  const std::stop_callback look_again(stop, [this] { absl::MutexLock lock(&mutex_); });
   absl::MutexLock lock(&mutex_);
   const auto sleeper = sleepers_.insert(time);
-  mutex_.Await(absl::Condition(&reached));
+  mutex_.Await(absl::Condition(&over));
   sleepers_.erase(sleeper);
+  return now_ >= time;
 }
 
 bool FakeClock::AwaitSleepers(int count, std::chrono::nanoseconds limit) const {

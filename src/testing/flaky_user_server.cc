@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "user/v1/user_service.pb.h"
 
 namespace userclient::testing {
 namespace {
@@ -17,6 +19,32 @@ Step Changed(Fault fault, Change change) {
   change(fault);
   return Step(std::move(fault));
 }
+
+[[noreturn]] void Abort(std::string_view function, std::string_view why) {
+  std::fprintf(stderr, "FlakyUserServer::%s: %s\n", std::string(function).c_str(), std::string(why).c_str());
+  std::abort();
+}
+
+/// Which attempts are of this method.
+class OfMethod {
+ public:
+  /// `function` is whom the caller has called.
+  OfMethod(std::string_view function, std::string_view method) : method_(method), all_(method == "*") {
+    if (all_) return;
+    const auto& service = *user::v1::GetUserRequest::descriptor()->file()->FindServiceByName("UserService");
+    if (service.FindMethodByName(std::string(method)) != nullptr) return;
+    std::string names;
+    for (int i = 0; i < service.method_count(); ++i)
+      absl::StrAppend(&names, "\"", std::string(service.method(i)->name()), "\", ");
+    Abort(function, absl::StrCat("\"", method_, "\" is no method of UserService: ", names, "or \"*\""));
+  }
+
+  bool operator()(const ReceivedAttempt& attempt) const { return all_ || attempt.method == method_; }
+
+ private:
+  std::string method_;
+  bool all_;
+};
 
 /// The attempts that have arrived, over all lives of the server. Thread-safe.
 class Arrivals {
@@ -45,10 +73,9 @@ class Arrivals {
     return std::count_if(attempts_.begin(), attempts_.end(), predicate);
   }
 
-  bool Await(std::string_view method, int64_t count, std::chrono::nanoseconds limit) const {
-    const auto arrived = [this, method, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return std::count_if(attempts_.begin(), attempts_.end(),
-                           [method](const ReceivedAttempt& attempt) { return attempt.method == method; }) >= count;
+  bool Await(const OfMethod& predicate, int64_t count, std::chrono::nanoseconds limit) const {
+    const auto arrived = [this, &predicate, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return std::count_if(attempts_.begin(), attempts_.end(), predicate) >= count;
     };
     absl::MutexLock lock(&mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&arrived), absl::FromChrono(limit));
@@ -108,6 +135,11 @@ struct FlakyUserServer::Impl {
         .name = options.name,
         .tls = options.tls,
         .token_file = options.token_file,
+        .rate_limit = options.rate_limit,
+        .max_concurrent_calls = options.max_concurrent_calls,
+        .max_concurrent_streams = options.max_concurrent_streams,
+        .max_connection_age = options.max_connection_age,
+        .max_connection_age_grace = options.max_connection_age_grace,
         .on_attempt = [arrived = arrivals](const ReceivedAttempt& attempt) { arrived->Add(attempt); },
         // A test waits for conditions, not for clients to move away.
         .drain_notice = std::chrono::nanoseconds(0),
@@ -136,9 +168,7 @@ struct FlakyUserServer::Impl {
     script.reserve(steps.size());
     for (const Step& step : steps) script.push_back(step.fault());
     const absl::Status scripted = faults->Script(method, std::move(script), repeat);
-    if (scripted.ok()) return;
-    std::fprintf(stderr, "FlakyUserServer::Script: %s\n", std::string(scripted.message()).c_str());
-    std::abort();
+    if (!scripted.ok()) Abort("Script", std::string(scripted.message()));
   }
 
   FlakyUserServerOptions options;
@@ -180,19 +210,24 @@ void FlakyUserServer::ScriptRepeatedly(std::string_view method, const std::vecto
   impl_->Script(method, steps, true);
 }
 
-absl::Status FlakyUserServer::SetFaults(std::string_view json) { return impl_->faults->Set(json); }
-
-int64_t FlakyUserServer::attempts(std::string_view method) const {
-  return impl_->arrivals->Count([method](const ReceivedAttempt& attempt) { return attempt.method == method; });
+std::optional<int64_t> FlakyUserServer::steps_left(std::string_view method) const {
+  const absl::StatusOr<std::optional<int64_t>> left = impl_->faults->StepsLeft(method);
+  if (!left.ok()) Abort("steps_left", std::string(left.status().message()));
+  return *left;
 }
 
+absl::Status FlakyUserServer::SetFaults(std::string_view json) { return impl_->faults->Set(json); }
+
+int64_t FlakyUserServer::attempts(std::string_view method) const { return impl_->arrivals->Count(OfMethod("attempts", method)); }
+
 int64_t FlakyUserServer::calls(std::string_view method) const {
-  return impl_->arrivals->Count(
-      [method](const ReceivedAttempt& attempt) { return attempt.method == method && attempt.previous_attempts == 0; });
+  return impl_->arrivals->Count([of_method = OfMethod("calls", method)](const ReceivedAttempt& attempt) {
+    return of_method(attempt) && attempt.previous_attempts == 0;
+  });
 }
 
 std::vector<ReceivedAttempt> FlakyUserServer::ReceivedAttempts(std::string_view method) const {
-  return impl_->arrivals->Those([method](const ReceivedAttempt& attempt) { return attempt.method == method; });
+  return impl_->arrivals->Those(OfMethod("ReceivedAttempts", method));
 }
 
 std::vector<ReceivedAttempt> FlakyUserServer::requests() const {
@@ -207,7 +242,7 @@ int64_t FlakyUserServer::open_streams() const {
 void FlakyUserServer::ClearRequests() { impl_->arrivals->Clear(); }
 
 bool FlakyUserServer::AwaitAttempts(std::string_view method, int64_t count, std::chrono::nanoseconds limit) const {
-  return impl_->arrivals->Await(method, count, limit);
+  return impl_->arrivals->Await(OfMethod("AwaitAttempts", method), count, limit);
 }
 
 void FlakyUserServer::Stop() { impl_->Shutdown(std::chrono::nanoseconds(0)).IgnoreError(); }

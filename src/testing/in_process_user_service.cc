@@ -204,10 +204,13 @@ class InProcessUserService::Impl {
  public:
   explicit Impl(UserServiceHandler& handler) : server_(std::make_shared<Server>(handler)), client_(ConnectOrAbort()) {}
 
-  ~Impl() {
+  ~Impl() { Stop(); }
+
+  void Stop() {
     std::vector<UserClient> clients;
     {
       absl::MutexLock lock(&mutex_);
+      stopped_ = true;
       clients.swap(clients_);
     }
     // A call over the in-process transport of a server that is shut down ends gRPC 1.51, so nobody may make one.
@@ -221,13 +224,20 @@ class InProcessUserService::Impl {
     if (options.channel_factory) {
       return absl::InvalidArgumentError("ClientOptions.channel_factory: must be absent; the service has one of its own");
     }
+    if (HasStopped()) return Stopped();
     if (!options.service_config_file && !options.service_config_json) options.service_config_json = kServiceConfig;
     options.channel_factory = [server = server_](const grpc::ChannelArguments& arguments) { return server->Connect(arguments); };
     absl::StatusOr<UserClient> client = UserClient::Create(options);
     if (!client.ok()) return client;
-    absl::MutexLock lock(&mutex_);
-    clients_.push_back(*client);
-    return client;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!stopped_) {
+        clients_.push_back(*client);
+        return client;
+      }
+    }
+    client->Shutdown(std::chrono::nanoseconds(0));
+    return Stopped();
   }
 
  private:
@@ -251,6 +261,15 @@ class InProcessUserService::Impl {
     std::unique_ptr<grpc::Server> server_;
   };
 
+  static absl::Status Stopped() {
+    return absl::FailedPreconditionError("InProcessUserService: it has been stopped, and takes no more clients");
+  }
+
+  bool HasStopped() {
+    absl::MutexLock lock(&mutex_);
+    return stopped_;
+  }
+
   UserClient ConnectOrAbort() {
     absl::StatusOr<UserClient> client = Connect({});
     if (!client.ok()) Abort(absl::StrCat("InProcessUserService: ", client.status().ToString()));
@@ -258,14 +277,17 @@ class InProcessUserService::Impl {
   }
 
   absl::Mutex mutex_;
-  /// All that were made.
+  /// All that were made, until it stops.
   std::vector<UserClient> clients_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   const std::shared_ptr<Server> server_;
   const UserClient client_;
 };
 
 InProcessUserService::InProcessUserService(UserServiceHandler& handler) : impl_(std::make_unique<Impl>(handler)) {}
 InProcessUserService::~InProcessUserService() = default;
+
+void InProcessUserService::Stop() { impl_->Stop(); }
 
 UserClient InProcessUserService::client() const { return impl_->client(); }
 

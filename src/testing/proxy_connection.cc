@@ -6,18 +6,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string>
+#include <string_view>
 #include <utility>
 
 namespace userclient::internal {
 namespace {
 
+using testing::Cut;
 using testing::Flow;
 using testing::ProxyCounts;
 using testing::ProxyFaults;
 using testing::WireFaults;
 
-constexpr size_t kReadSize = size_t{64} << 10;
 /// How often a connection that is to be cut is looked at.
 constexpr std::chrono::milliseconds kCutInterval{1};
 
@@ -46,6 +46,7 @@ void SendAtOnce(int descriptor) {
 ProxyConnection::ProxyConnection(Options options, const ProxyFaults& faults, ProxyCounts& counts, TimePoint now)
     : upstream_(options.upstream),
       socket_buffer_(options.socket_buffer),
+      scratch_(options.scratch),
       counts_(counts),
       wires_{{{.from = kClient, .to = kServer, .line = DelayLine(options.seed, options.buffer_bytes)},
               {.from = kServer, .to = kClient, .line = DelayLine(~options.seed, options.buffer_bytes)}}} {
@@ -56,6 +57,7 @@ ProxyConnection::ProxyConnection(Options options, const ProxyFaults& faults, Pro
 }
 
 void ProxyConnection::Set(const ProxyFaults& faults, TimePoint now) {
+  if (closing_) return;
   SetWire(wires_[kClient], faults.to_server);
   SetWire(wires_[kServer], faults.to_client);
   const Side& server = sides_[kServer];
@@ -72,6 +74,7 @@ void ProxyConnection::SetWire(Wire& wire, const WireFaults& faults) {
   }
   wire.faults = faults;
   wire.left_to_cut = faults.cut_after;
+  wire.left_to_corrupt = faults.corrupt_after;
   wire.line.Set(faults);
 }
 
@@ -119,7 +122,7 @@ std::optional<ProxyConnection::TimePoint> ProxyConnection::NextEvent(TimePoint n
   for (const Wire& wire : wires_) {
     const Side& from = sides_[wire.from];
     const Side& to = sides_[wire.to];
-    if (wire.faults.flow == Flow::kPass) {
+    if (wire.faults.flow == Flow::kPass && !closing_) {
       const bool can_write = to.socket && !to.connecting && !to.full;
       const bool end_to_tell = wire.told != wire.ended && !wire.faults.lose_end;
       if (can_write && (!wire.line.empty() || end_to_tell)) at(wire.line.NextDue());
@@ -144,10 +147,14 @@ void ProxyConnection::Serve(const std::vector<pollfd>& polled, TimePoint now) {
     if (!sending) Reset();
     return;
   }
+  if (closing_) {
+    ReadToTheEnd();
+    return;
+  }
   for (Wire& wire : wires_) {
     Read(wire, now);
     Write(wire, now);
-    if (done_ || cutting_) return;
+    if (done_ || cutting_ || closing_) return;
   }
   const bool all_told = std::all_of(wires_.begin(), wires_.end(), [](const Wire& wire) { return wire.told == End::kFin; });
   const bool nobody_left = std::all_of(wires_.begin(), wires_.end(), [](const Wire& wire) { return wire.ended == End::kReset; });
@@ -166,6 +173,7 @@ void ProxyConnection::Reset() {
 bool ProxyConnection::Wants(const Wire& wire, TimePoint now) const {
   const Side& from = sides_[wire.from];
   if (!from.socket || from.connecting || wire.ended != End::kNone || cutting_) return false;
+  if (closing_) return true;
   switch (wire.faults.flow) {
     case Flow::kHold:
       return false;
@@ -202,16 +210,15 @@ void ProxyConnection::FinishConnecting(TimePoint now) {
 void ProxyConnection::Read(Wire& wire, TimePoint now) {
   if (!sides_[wire.from].readable || !Wants(wire, now)) return;
   const bool pass = wire.faults.flow == Flow::kPass && !sides_[wire.to].gone;
-  std::string bytes(pass ? wire.line.Room(now) : kReadSize, '\0');
-  const ssize_t size = recv(sides_[wire.from].socket.get(), bytes.data(), bytes.size(), 0);
+  const size_t room = pass ? std::min(wire.line.Room(now), scratch_.size()) : scratch_.size();
+  const ssize_t size = recv(sides_[wire.from].socket.get(), scratch_.data(), room, 0);
   if (size < 0) {
     if (!WouldBlock(errno)) Ended(wire, End::kReset, now);
   } else if (size == 0) {
     // What cannot be written to any more was reset, and has told the writer so.
     Ended(wire, sides_[wire.from].gone ? End::kReset : End::kFin, now);
   } else if (pass) {
-    bytes.resize(static_cast<size_t>(size));
-    wire.line.Enter(std::move(bytes), now);
+    wire.line.Enter({scratch_.data(), static_cast<size_t>(size)}, now);
   } else if (wire.faults.flow == Flow::kSwallow) {
     Swallow(wire, static_cast<size_t>(size));
   }
@@ -221,14 +228,14 @@ void ProxyConnection::Write(Wire& wire, TimePoint now) {
   const Side& to = sides_[wire.to];
   if (wire.faults.flow != Flow::kPass || !to.socket || to.connecting) return;
   if (!to.gone) WriteBytes(wire, now);
-  if (!cutting_ && !wire.faults.lose_end) TellEnd(wire, now);
+  if (!cutting_ && !closing_ && !wire.faults.lose_end) TellEnd(wire, now);
 }
 
 void ProxyConnection::WriteBytes(Wire& wire, TimePoint now) {
   Side& to = sides_[wire.to];
   for (std::string_view bytes = wire.line.Front(now); !bytes.empty() && !to.full; bytes = wire.line.Front(now)) {
-    if (wire.left_to_cut) bytes = bytes.substr(0, static_cast<size_t>(*wire.left_to_cut));
-    const ssize_t size = send(to.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const std::string_view passed = AsPassedOn(wire, bytes);
+    const ssize_t size = send(to.socket.get(), passed.data(), passed.size(), MSG_NOSIGNAL);
     if (size < 0) {
       if (WouldBlock(errno)) {
         to.full = true;
@@ -239,11 +246,23 @@ void ProxyConnection::WriteBytes(Wire& wire, TimePoint now) {
     }
     wire.line.Leave(static_cast<size_t>(size));
     (wire.to == kServer ? counts_.to_server : counts_.to_client) += size;
+    if (wire.left_to_corrupt) *wire.left_to_corrupt = std::max<int64_t>(*wire.left_to_corrupt - size, 0);
     if (!wire.left_to_cut) continue;
     *wire.left_to_cut -= size;
-    cutting_ = *wire.left_to_cut == 0;
-    if (cutting_) return;
+    if (*wire.left_to_cut > 0) continue;
+    CutNow(wire.faults.cut);
+    return;
   }
+}
+
+/// What may go at once of these bytes, as the receiver is to see them.
+std::string_view ProxyConnection::AsPassedOn(const Wire& wire, std::string_view bytes) const {
+  bytes = bytes.substr(0, scratch_.size());
+  if (wire.left_to_cut) bytes = bytes.substr(0, static_cast<size_t>(*wire.left_to_cut));
+  if (!wire.left_to_corrupt) return bytes;
+  if (*wire.left_to_corrupt > 0) return bytes.substr(0, static_cast<size_t>(*wire.left_to_corrupt));
+  std::transform(bytes.begin(), bytes.end(), scratch_.begin(), [](char byte) { return static_cast<char>(~byte); });
+  return {scratch_.data(), bytes.size()};
 }
 
 void ProxyConnection::TellEnd(Wire& wire, TimePoint now) {
@@ -277,6 +296,32 @@ void ProxyConnection::Gone(Wire& wire, TimePoint now) {
 void ProxyConnection::Swallow(Wire& wire, size_t bytes) {
   wire.has_hole = true;
   counts_.swallowed += static_cast<int64_t>(bytes);
+}
+
+void ProxyConnection::CutNow(Cut cut) {
+  if (cut == Cut::kReset) {
+    cutting_ = true;
+    return;
+  }
+  closing_ = true;
+  for (Wire& wire : wires_) Swallow(wire, wire.line.DropBytes());
+  for (Side& side : sides_) shutdown(side.socket.get(), SHUT_WR);
+}
+
+void ProxyConnection::ReadToTheEnd() {
+  for (Wire& wire : wires_) {
+    const Side& from = sides_[wire.from];
+    if (!from.readable || wire.ended != End::kNone) continue;
+    const ssize_t size = recv(from.socket.get(), scratch_.data(), scratch_.size(), 0);
+    if (size > 0) {
+      Swallow(wire, static_cast<size_t>(size));
+    } else if (size == 0) {
+      wire.ended = End::kFin;
+    } else if (!WouldBlock(errno)) {
+      wire.ended = End::kReset;
+    }
+  }
+  if (std::all_of(wires_.begin(), wires_.end(), [](const Wire& wire) { return wire.ended != End::kNone; })) Close();
 }
 
 void ProxyConnection::Close() {

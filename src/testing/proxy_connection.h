@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "testing/delay_line.h"
@@ -34,6 +36,9 @@ class ProxyConnection {
     size_t buffer_bytes = 0;
     /// Of the kernel, for the server's socket.
     int socket_buffer = 0;
+    /// Where bytes are for the time of a call; those that are served by one thread share it. As large as the largest piece that
+    /// is read.
+    std::span<char> scratch{};
   };
 
   /// Adds to the counts for as long as it lives.
@@ -81,8 +86,9 @@ class ProxyConnection {
     size_t to = 0;
     DelayLine line;
     testing::WireFaults faults{};
-    /// Of WireFaults::cut_after.
+    /// Of WireFaults::cut_after and corrupt_after.
     std::optional<int64_t> left_to_cut{};
+    std::optional<int64_t> left_to_corrupt{};
     /// Bytes were swallowed: what comes after them is no continuation of what came before.
     bool has_hole = false;
     /// What the sender has done, and what the receiver has been told of it.
@@ -99,20 +105,26 @@ class ProxyConnection {
   void Read(Wire& wire, TimePoint now);
   void Write(Wire& wire, TimePoint now);
   void WriteBytes(Wire& wire, TimePoint now);
+  std::string_view AsPassedOn(const Wire& wire, std::string_view bytes) const;
   void TellEnd(Wire& wire, TimePoint now);
   static void Ended(Wire& wire, End end, TimePoint now);
   void Gone(Wire& wire, TimePoint now);
   void Swallow(Wire& wire, size_t bytes);
+  void CutNow(testing::Cut cut);
+  void ReadToTheEnd();
   void Close();
 
   const SocketAddress upstream_;
   const int socket_buffer_;
+  const std::span<char> scratch_;
   testing::ProxyCounts& counts_;
   std::array<Side, 2> sides_;
   /// By the side that they come from.
   std::array<Wire, 2> wires_;
   /// All that was to be passed on has been; the reset waits until the kernel has sent it.
   bool cutting_ = false;
+  /// Both sides have been told FIN. It is over once they have ended: a socket that is closed before all is read sends a RST.
+  bool closing_ = false;
   bool done_ = false;
 };
 

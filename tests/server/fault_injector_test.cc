@@ -40,6 +40,25 @@ TEST(FaultInjectorTest, ScriptIsConsumedStepByStepAndThenOver) {
               ElementsAre("faults[0].script[0]", "faults[0].script[0]", "faults[0].script[1]", "-"));
 }
 
+TEST(FaultInjectorTest, SaysHowManyAttemptsItsScriptsAreStillFor) {
+  FaultInjector injector;
+  ASSERT_THAT(injector.Set(R"({"faults": [
+      {"method": "GetUser", "script": [{"hang": true, "times": 3}, {"ok": true}]},
+      {"method": "GetUser", "script": [{"ok": true}]},
+      {"method": "GetUser", "hang": true, "times": 7},
+      {"method": "ListUsers", "repeat": true, "script": [{"ok": true}]}]})"),
+              IsOk());
+
+  EXPECT_EQ(injector.StepsLeft("GetUser").value(), 5);
+  SourcesOf(injector, "GetUser", 2);
+  EXPECT_EQ(injector.StepsLeft("GetUser").value(), 3);
+  SourcesOf(injector, "GetUser", 5);
+  EXPECT_EQ(injector.StepsLeft("GetUser").value(), 0);
+  EXPECT_EQ(injector.StepsLeft("ListUsers").value(), std::nullopt);
+  EXPECT_EQ(injector.StepsLeft("*").value(), 0);
+  EXPECT_THAT(injector.StepsLeft("GetUsr"), HasCode(absl::StatusCode::kInvalidArgument));
+}
+
 TEST(FaultInjectorTest, RepeatedScriptBeginsAgain) {
   FaultInjector injector;
   ASSERT_THAT(injector.Set(R"({"faults": [{"method": "*", "repeat": true, "script": [{"hang": true}, {"ok": true}]}]})"), IsOk());

@@ -1,5 +1,6 @@
 #include "userclient/testing/flaky_user_server.h"
 
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -14,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
@@ -84,6 +86,39 @@ TEST(FlakyUserServerTest, RecordsWhatArrived) {
   EXPECT_EQ(server.attempts("GetUser"), 0);
 }
 
+TEST(FlakyUserServerTest, AStarIsEveryMethod) {
+  FlakyUserServer server = FlakyUserServer::Start({.seed_users = 1}).value();
+  PlainClient client(server.address());
+
+  client.GetUser("u-1");
+  client.GetUser("u-1", {{"grpc-previous-rpc-attempts", "1"}});
+  client.ListUsers(1);
+
+  EXPECT_EQ(server.attempts("*"), 3);
+  EXPECT_EQ(server.calls("*"), 2);
+  EXPECT_THAT(server.ReceivedAttempts("*"), SizeIs(3));
+  EXPECT_TRUE(server.AwaitAttempts("*", 3, 0ns));
+  EXPECT_FALSE(server.AwaitAttempts("*", 4, 0ns));
+}
+
+TEST(FlakyUserServerTest, SaysHowManyStepsAreLeft) {
+  FlakyUserServer server = FlakyUserServer::Start({.seed_users = 1}).value();
+  PlainClient client(server.address());
+  EXPECT_EQ(server.steps_left("GetUser"), 0);
+  server.Script("GetUser", {Ok().Times(2), Ok()});
+  EXPECT_EQ(server.steps_left("GetUser"), 3);
+
+  client.GetUser("u-1");
+  EXPECT_EQ(server.steps_left("GetUser"), 2);
+  client.GetUser("u-1");
+  client.GetUser("u-1");
+  EXPECT_EQ(server.steps_left("GetUser"), 0);
+
+  server.ScriptRepeatedly("*", {Ok()});
+  EXPECT_EQ(server.steps_left("*"), std::nullopt);
+  EXPECT_EQ(server.steps_left("GetUser"), 0);
+}
+
 TEST(FlakyUserServerTest, AwaitsAttemptsThatAreNotAnswered) {
   FlakyUserServer server = FlakyUserServer::Start({.seed_users = 1}).value();
   server.Script("GetUser", {Hang()});
@@ -148,6 +183,24 @@ TEST(FlakyUserServerTest, ServersBehindOneNameTakeOnePortOnSeveralAddresses) {
   EXPECT_EQ(PlainClient(two.address()).GetUser("u-1").trailer("x-served-by"), "two");
 }
 
+TEST(FlakyUserServerTest, LimitsTheRate) {
+  FlakyUserServer server =
+      FlakyUserServer::Start({.seed_users = 1, .rate_limit = RateLimit{.per_second = 0.001, .burst = 1}}).value();
+  PlainClient client(server.address());
+
+  EXPECT_THAT(client.GetUser("u-1"), Succeeded());
+  EXPECT_THAT(client.GetUser("u-1"), FailedWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+}
+
+TEST(FlakyUserServerTest, TakesTheLimitsOfAServer) {
+  const auto refused = [](const std::string& what) { return IsError(absl::StatusCode::kInvalidArgument, HasSubstr(what)); };
+
+  EXPECT_THAT(FlakyUserServer::Start({.max_concurrent_calls = 0}), refused("max_concurrent_calls"));
+  EXPECT_THAT(FlakyUserServer::Start({.max_concurrent_streams = 0}), refused("max_concurrent_streams"));
+  EXPECT_THAT(FlakyUserServer::Start({.max_connection_age = 0ns}), refused("max_connection_age:"));
+  EXPECT_THAT(FlakyUserServer::Start({.max_connection_age_grace = -1ns}), refused("max_connection_age_grace"));
+}
+
 TEST(FlakyUserServerTest, TakesFaultsAsJson) {
   FlakyUserServer server = FlakyUserServer::Start({.seed_users = 1}).value();
 
@@ -161,6 +214,18 @@ TEST(FlakyUserServerDeathTest, ScriptThatCannotBeEndsTheTest) {
   FlakyUserServer server = FlakyUserServer::Start().value();
 
   EXPECT_DEATH(server.Script("GetUsr", {Ok()}), "\"GetUsr\" is no method that can be made to fail");
+  EXPECT_DEATH(server.steps_left("GetUsr"), "FlakyUserServer::steps_left: \"GetUsr\" is no method that can be made to fail");
+}
+
+TEST(FlakyUserServerDeathTest, AMethodThatDoesNotExistEndsTheTest) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  FlakyUserServer server = FlakyUserServer::Start().value();
+
+  EXPECT_DEATH(server.attempts("GetUsr"),
+               "FlakyUserServer::attempts: \"GetUsr\" is no method of UserService: \"GetUser\", .*\"WatchUsers\", .*or \"\\*\"");
+  EXPECT_DEATH(server.calls("user.v1.UserService/GetUser"), "FlakyUserServer::calls: .* is no method of UserService");
+  EXPECT_DEATH(server.ReceivedAttempts(""), "FlakyUserServer::ReceivedAttempts: \"\" is no method of UserService");
+  EXPECT_DEATH(server.AwaitAttempts("GetUsr", 1), "FlakyUserServer::AwaitAttempts: \"GetUsr\" is no method of UserService");
 }
 
 }  // namespace

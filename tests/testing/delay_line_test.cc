@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "userclient/testing/fake_clock.h"
@@ -95,6 +96,52 @@ TEST(DelayLineTest, ANewLatencyHoldsForWhatIsOnItsWay) {
   line.Set({.latency = 2s});
 
   EXPECT_EQ(line.NextDue(), clock.Now() + 1s);
+}
+
+// Each by itself would take some tens of bytes more than it has.
+TEST(DelayLineTest, ManySmallPiecesTravelAsFewAndNoneTooEarly) {
+  FakeClock clock;
+  const FakeClock::TimePoint begin = clock.Now();
+  DelayLine line(1, kCapacity);
+  line.Set({.latency = 10s});
+  for (int i = 0; i < 10'000; ++i) {
+    line.Enter(std::string(1, static_cast<char>('a' + i % 26)), clock.Now());
+    clock.Advance(1us);
+  }
+
+  clock.AdvanceTo(begin + 10s - 1ns);
+  EXPECT_EQ(line.Front(clock.Now()), "");
+  clock.AdvanceTo(begin + 10s + 10ms);
+  const std::string_view first = line.Front(clock.Now());
+  EXPECT_GT(first.size(), 1'000u);
+  EXPECT_EQ(first.substr(0, 30), "abcdefghijklmnopqrstuvwxyzabcd");
+  EXPECT_EQ(Take(line, clock.Now()).size(), 10'000u);
+}
+
+TEST(DelayLineTest, WhatIsDueIsNotHeldUpByWhatComesBehindIt) {
+  FakeClock clock;
+  DelayLine line(1, kCapacity);
+  line.Set({.latency = 1h});
+  line.Enter("ab", clock.Now());
+  clock.Advance(1s);
+  line.Set({.latency = 1s});
+  line.Leave(1);
+
+  line.Enter("c", clock.Now());
+
+  EXPECT_EQ(Take(line, clock.Now()), "b");
+  clock.Advance(1s);
+  EXPECT_EQ(Take(line, clock.Now()), "c");
+}
+
+TEST(DelayLineTest, TheLongestLatencyIsForEver) {
+  const FakeClock clock;
+  DelayLine line(1, kCapacity);
+  line.Set({.latency = Duration::max(), .jitter = Duration::max()});
+
+  line.Enter("a", clock.Now());
+
+  EXPECT_EQ(line.NextDue(), FakeClock::TimePoint::max());
 }
 
 TEST(DelayLineTest, JitterIsWithinItsBoundsAndFillsThem) {

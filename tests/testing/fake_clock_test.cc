@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -78,6 +80,65 @@ TEST(FakeClockTest, NobodySleepsUntilATimeThatHasPassed) {
   clock.SleepUntil(clock.Now());
 
   EXPECT_FALSE(clock.AwaitSleepers(1, 1ms));
+}
+
+TEST(FakeClockTest, AStopEndsSleep) {
+  const FakeClock clock;
+  std::stop_source stop;
+  auto reached = std::async(std::launch::async, [&] { return clock.SleepUntil(clock.Now() + 1h, stop.get_token()); });
+  ASSERT_TRUE(clock.AwaitSleepers(1));
+
+  stop.request_stop();
+
+  EXPECT_FALSE(reached.get());
+  EXPECT_FALSE(clock.AwaitSleepers(1, 0ns));
+}
+
+TEST(FakeClockTest, WhoIsToStopDoesNotFallAsleep) {
+  const FakeClock clock;
+  std::stop_source stop;
+  stop.request_stop();
+
+  EXPECT_FALSE(clock.SleepUntil(clock.Now() + 1h, stop.get_token()));
+  EXPECT_TRUE(clock.SleepUntil(clock.Now(), stop.get_token()));
+}
+
+TEST(FakeClockTest, WakesWhoCouldBeStoppedAndIsNot) {
+  FakeClock clock;
+  const FakeClock::TimePoint until = clock.Now() + 1h;
+  const std::stop_source stop;
+  auto reached = std::async(std::launch::async, [&] { return clock.SleepUntil(until, stop.get_token()); });
+  ASSERT_TRUE(clock.AwaitSleepers(1));
+
+  clock.AdvanceTo(until);
+
+  EXPECT_TRUE(reached.get());
+}
+
+// As where an ASSERT has failed before the clock is moved.
+TEST(FakeClockTest, ASleepingThreadEndsWithItsScope) {
+  const FakeClock clock;
+  std::atomic<bool> refreshed = false;
+
+  {
+    const std::jthread refresher([&](const std::stop_token& stop) {
+      if (clock.SleepUntil(clock.Now() + 1h, stop)) refreshed = true;
+    });
+    ASSERT_TRUE(clock.AwaitSleepers(1));
+  }
+
+  EXPECT_FALSE(refreshed);
+}
+
+TEST(FakeClockTest, StopsAtTheEndOfTheClock) {
+  FakeClock clock;
+  FakeClock before_the_epoch(FakeClock::TimePoint(-1h));
+
+  clock.Advance(FakeClock::TimePoint::duration::max());
+  before_the_epoch.Advance(FakeClock::TimePoint::duration::max());
+
+  EXPECT_EQ(clock.Now(), FakeClock::TimePoint::max());
+  EXPECT_EQ(before_the_epoch.Now(), FakeClock::TimePoint::max() - 1h);
 }
 
 TEST(FakeClockTest, IsMovedAndReadByManyThreads) {

@@ -4,11 +4,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,6 +49,71 @@ std::string Bytes(size_t size, uint32_t seed = 1) {
   }
   return bytes;
 }
+
+/// What this process has in memory.
+size_t ResidentBytes() {
+  size_t whole = 0;
+  size_t resident = 0;
+  std::ifstream("/proc/self/statm") >> whole >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Takes all descriptors of this process but so many, and gives them back.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(size_t left) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few = {.rlim_cur = 256, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    for (int taken = dup(STDERR_FILENO); taken >= 0; taken = dup(STDERR_FILENO)) taken_.push_back(taken);
+    Leave(left);
+  }
+  ~FewDescriptors() {
+    Leave(taken_.size());
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  void Leave(size_t count) {
+    for (; count > 0; --count) {
+      close(taken_.back());
+      taken_.pop_back();
+    }
+  }
+
+  rlimit before_{};
+  std::vector<int> taken_;
+};
+
+/// Nothing else runs with so few of them: UndefinedBehaviorSanitizer needs some, too.
+absl::Status StartWithDescriptors(size_t left, const std::string& upstream) {
+  const FewDescriptors few(left);
+  return FaultProxy::Start({.upstream = upstream}).status();
+}
+
+/// New threads are to have a stack that no machine has the memory for.
+class NoNewThreads {
+ public:
+  NoNewThreads() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t attributes = {};
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, size_t{1} << 46);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+  }
+  ~NoNewThreads() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+  NoNewThreads(const NoNewThreads&) = delete;
+  NoNewThreads& operator=(const NoNewThreads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
+};
 
 class FaultProxyTest : public ::testing::Test {
  protected:
@@ -241,6 +311,22 @@ TEST_F(FaultProxyTest, KeepsNoMoreThanItsBuffer) {
   EXPECT_GE(TcpPeer::ConnectTo(large->address()).SendUntilStuck(2s), size_t{32} << 20);
 }
 
+// Each is received by itself.
+TEST_F(FaultProxyTest, SmallPiecesTakeLittleMoreMemoryThanTheirBytes) {
+  auto [client, server] = Connect();
+  Set({.to_server = {.latency = 1h}});
+  client.Send("x");
+  LetItLook();
+  const size_t before = ResidentBytes();
+
+  for (int i = 0; i < 2'000; ++i) {
+    client.Send("x");
+    LetItLook();
+  }
+
+  EXPECT_LT(ResidentBytes(), before + (size_t{32} << 20));
+}
+
 TEST_F(FaultProxyTest, ResetsWhatIsThereAndNothingElse) {
   auto [client, server] = Connect();
 
@@ -252,6 +338,29 @@ TEST_F(FaultProxyTest, ResetsWhatIsThereAndNothingElse) {
   auto [next_client, next_server] = Connect();
   next_client.Send("question");
   EXPECT_EQ(next_server.Receive(8), "question");
+}
+
+// Whoever has connected is there, whether the proxy has looked or not.
+TEST_F(FaultProxyTest, ResetsWhoHasJustConnected) {
+  for (int i = 1; i <= 500; ++i) {
+    const TcpPeer client = TcpPeer::ConnectTo(proxy_->address());
+
+    proxy_->ResetConnections();
+
+    ASSERT_EQ(proxy_->counts(), (ProxyCounts{.accepted = i, .open = 0, .reset = i}));
+  }
+}
+
+TEST_F(FaultProxyTest, WhoHasJustConnectedMeetsWhatWasSetBefore) {
+  std::vector<TcpPeer> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(TcpPeer::ConnectTo(proxy_->address()));
+    Set({.new_connections = i % 2 == 0 ? NewConnections::kReset : NewConnections::kRefuse});
+    Set({});
+  }
+
+  EXPECT_EQ(proxy_->counts().accepted, 100);
+  EXPECT_EQ(proxy_->counts().reset, 0);
 }
 
 TEST_F(FaultProxyTest, ResetsWhoConnectsAndLeavesOthersAlone) {
@@ -279,6 +388,87 @@ TEST_F(FaultProxyTest, RefusesWhoConnectsAndLeavesOthersAlone) {
   auto [next_client, next_server] = Connect();
   next_client.Send("question");
   EXPECT_EQ(next_server.Receive(8), "question");
+}
+
+TEST_F(FaultProxyTest, WhoConnectsHangsAndOthersAreLeftAlone) {
+  auto [client, server] = Connect();
+  Set({.new_connections = NewConnections::kHang});
+
+  EXPECT_EQ(TcpPeer::ConnectError(proxy_->address(), 200ms), EINPROGRESS);
+  client.Send("question");
+  EXPECT_EQ(server.Receive(8), "question");
+  EXPECT_EQ(proxy_->counts().accepted, 1);
+
+  Set({.new_connections = NewConnections::kRefuse});
+  EXPECT_EQ(TcpPeer::ConnectError(proxy_->address()), ECONNREFUSED);
+  Set({.new_connections = NewConnections::kHang});
+  EXPECT_EQ(TcpPeer::ConnectError(proxy_->address(), 200ms), EINPROGRESS);
+  Set({});
+  auto [next_client, next_server] = Connect();
+  next_client.Send("question");
+  EXPECT_EQ(next_server.Receive(8), "question");
+  EXPECT_EQ(proxy_->counts().accepted, 2);
+}
+
+TEST_F(FaultProxyTest, WhoStillHangsComesThroughOnceItIsHealed) {
+  Set({.new_connections = NewConnections::kHang});
+  std::future<int> connecting = std::async(std::launch::async, [this] { return TcpPeer::ConnectError(proxy_->address()); });
+  EXPECT_EQ(connecting.wait_for(100ms), std::future_status::timeout);
+
+  proxy_->Heal();
+
+  EXPECT_EQ(connecting.get(), 0);
+}
+
+// With every descriptor taken it can still change its mind.
+TEST_F(FaultProxyTest, RefusesAndListensAgainWithoutADescriptorToSpare) {
+  FaultProxy& proxy = *proxy_;
+  {
+    const FewDescriptors none(0);
+    proxy.Set({.new_connections = NewConnections::kRefuse});
+    proxy.Set({.new_connections = NewConnections::kHang});
+    proxy.Heal();
+  }
+
+  auto [client, server] = Connect();
+  client.Send("question");
+  EXPECT_EQ(server.Receive(8), "question");
+}
+
+TEST_F(FaultProxyTest, FreezesThoseThatExistAndNobodyElse) {
+  auto [client, server] = Connect();
+  proxy_->Set(BothWays({.flow = Flow::kHold}), Connections::kExisting);
+
+  auto [next_client, next_server] = Connect();
+  client.Send("question");
+  next_client.Send("question");
+
+  EXPECT_EQ(next_server.Receive(8), "question");
+  EXPECT_FALSE(server.HasNews());
+  proxy_->Heal();
+  EXPECT_EQ(server.Receive(8), "question");
+}
+
+TEST_F(FaultProxyTest, LeavesThoseThatExistAloneAndFreezesNewOnes) {
+  auto [client, server] = Connect();
+  proxy_->Set(BothWays({.flow = Flow::kHold}), Connections::kNew);
+
+  const TcpPeer next_client = TcpPeer::ConnectTo(proxy_->address());
+  client.Send("question");
+
+  EXPECT_EQ(server.Receive(8), "question");
+  EXPECT_TRUE(proxy_->Await([](const ProxyCounts& counts) { return counts.accepted == 2; }));
+  EXPECT_FALSE(listener_.HasVisitor());
+  proxy_->Heal();
+  listener_.Accept();
+}
+
+TEST_F(FaultProxyTest, FaultsOfThoseThatExistLeaveTheDoorAsItIs) {
+  Set({.new_connections = NewConnections::kRefuse});
+
+  proxy_->Set({.to_client = {.latency = 1ms}}, Connections::kExisting);
+
+  EXPECT_EQ(TcpPeer::ConnectError(proxy_->address()), ECONNREFUSED);
 }
 
 TEST_F(FaultProxyTest, KeepsItsPortWhileItRefuses) {
@@ -484,6 +674,68 @@ TEST_F(FaultProxyTest, CutsAfterExactlySoManyBytesToTheServer) {
   EXPECT_EQ(client.AwaitEnding(), Ending::kReset);
 }
 
+TEST_F(FaultProxyTest, ClosesAfterExactlySoManyBytes) {
+  Set({.to_client = {.cut_after = 10'000, .cut = Cut::kClose}});
+  auto [client, server] = Connect();
+  const std::string sent = Bytes(100'000);
+
+  server.Send(sent);
+
+  EXPECT_TRUE(client.Receive(sent.size()) == sent.substr(0, 10'000));
+  EXPECT_EQ(client.AwaitEnding(), Ending::kFin);
+  EXPECT_EQ(server.AwaitEnding(), Ending::kFin);
+  EXPECT_TRUE(client.Send("one more question"));
+  client.Close();
+  server.Close();
+  EXPECT_TRUE(proxy_->Await(
+      [](const ProxyCounts& counts) { return counts == ProxyCounts{.accepted = 1, .to_client = 10'000, .swallowed = 90'017}; }));
+}
+
+TEST_F(FaultProxyTest, AClosedConnectionStaysClosedWhateverIsSet) {
+  Set({.to_client = {.cut_after = 1, .cut = Cut::kClose}});
+  auto [client, server] = Connect();
+  server.Send("answer");
+  EXPECT_EQ(client.Receive(6), "a");
+
+  Set(BothWays({.flow = Flow::kHold}));
+  Set({});
+
+  EXPECT_EQ(server.AwaitEnding(), Ending::kFin);
+  server.Close();
+  client.Close();
+  EXPECT_TRUE(AwaitGone());
+  EXPECT_EQ(proxy_->counts().reset, 0);
+}
+
+TEST_F(FaultProxyTest, CorruptsEveryByteBehindSoMany) {
+  Set({.to_client = {.corrupt_after = 10'000}});
+  auto [client, server] = Connect();
+  const std::string sent = Bytes(200'000);
+  std::string expected = sent;
+  for (size_t i = 10'000; i < expected.size(); ++i) expected[i] = static_cast<char>(~expected[i]);
+
+  std::thread sender([&server = server, &sent] { server.Send(sent); });
+  const std::string received = client.Receive(sent.size());
+  sender.join();
+
+  EXPECT_TRUE(received == expected);
+  client.Send("question");
+  EXPECT_EQ(server.Receive(8), "question");
+  proxy_->Heal();
+  server.Send("answer");
+  EXPECT_EQ(client.Receive(6), "answer");
+}
+
+TEST_F(FaultProxyTest, CorruptsAndCuts) {
+  Set({.to_server = {.cut_after = 4, .corrupt_after = 0}});
+  auto [client, server] = Connect();
+
+  client.Send("aaaaaa");
+
+  EXPECT_EQ(server.Receive(6), std::string(4, static_cast<char>(~'a')));
+  EXPECT_EQ(client.AwaitEnding(), Ending::kReset);
+}
+
 TEST_F(FaultProxyTest, CutsEveryConnectionByItself) {
   Set({.to_client = {.cut_after = 3}});
   auto [first_client, first_server] = Connect();
@@ -523,6 +775,17 @@ TEST_F(FaultProxyTest, EndsTheConnectionsWithIt) {
 
 TEST_F(FaultProxyTest, AwaitEndsWithItsLimit) {
   EXPECT_FALSE(proxy_->Await([](const ProxyCounts& counts) { return counts.accepted == 1; }, 10ms));
+}
+
+TEST_F(FaultProxyTest, AwaitsForEver) {
+  std::optional<TcpPeer> client;
+
+  EXPECT_TRUE(proxy_->Await(
+      [&](const ProxyCounts& counts) {
+        if (!client) client = TcpPeer::ConnectTo(proxy_->address());
+        return counts.accepted == 1;
+      },
+      std::chrono::nanoseconds::max()));
 }
 
 TEST_F(FaultProxyTest, SeveralTakeOnePortOfOtherAddresses) {
@@ -596,6 +859,21 @@ TEST_F(FaultProxyStartTest, SaysThatAPortIsTaken) {
       IsError(StatusCode::kUnavailable, HasSubstr(absl::StrCat("cannot listen on ", listener_.address(), ": Address already"))));
 }
 
+TEST_F(FaultProxyStartTest, SaysThatThereIsNoDescriptorLeft) {
+  for (size_t left = 0; left < 4; ++left) {
+    const absl::Status status = StartWithDescriptors(left, listener_.address());
+
+    EXPECT_THAT(status, IsError(StatusCode::kResourceExhausted, HasSubstr("no descriptor left for it: Too many open files")));
+  }
+}
+
+TEST_F(FaultProxyStartTest, SaysThatThereIsNoThreadLeft) {
+  const NoNewThreads no_threads;
+
+  EXPECT_THAT(FaultProxy::Start({.upstream = listener_.address()}),
+              IsError(StatusCode::kResourceExhausted, HasSubstr("no thread left for it")));
+}
+
 TEST_F(FaultProxyStartTest, TakesIpv6) {
   const auto proxy = FaultProxy::Start({.upstream = listener_.address(), .listen_address = "[::1]:0"});
   if (!proxy.ok()) GTEST_SKIP() << "no IPv6 here: " << proxy.status();
@@ -614,6 +892,10 @@ TEST_F(FaultProxyDeathTest, NumbersThatCannotBeEndTheProgram) {
   EXPECT_DEATH(proxy_->Set({.to_client = {.jitter = -1ms}}), "ProxyFaults.to_client.jitter must not be negative");
   EXPECT_DEATH(proxy_->Set({.to_client = {.bytes_per_second = 0}}), "ProxyFaults.to_client.bytes_per_second must be at least 1");
   EXPECT_DEATH(proxy_->Set({.to_client = {.cut_after = 0}}), "ProxyFaults.to_client.cut_after must be at least 1");
+  EXPECT_DEATH(proxy_->Set({.to_client = {.cut = Cut::kClose}}), "ProxyFaults.to_client.cut needs cut_after");
+  EXPECT_DEATH(proxy_->Set({.to_server = {.corrupt_after = -1}}), "ProxyFaults.to_server.corrupt_after must not be negative");
+  EXPECT_DEATH(proxy_->Set({.new_connections = NewConnections::kReset}, Connections::kExisting),
+               "ProxyFaults.new_connections is not for connections that exist");
 }
 
 }  // namespace

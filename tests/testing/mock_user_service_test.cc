@@ -474,6 +474,58 @@ TEST(MockUserServiceTest, AClientThatLivesLongerRefuses) {
   EXPECT_EQ(RejectionOf(other->CheckHealth("").status()), Rejection::kShutdown);
 }
 
+/// With a member that goes before the mock does.
+class RecordingService : public MockUserService {
+ public:
+  RecordingService() {
+    ON_CALL(*this, GetUser).WillByDefault([this](const GetUserRequest& request) {
+      called_.Notify();
+      const absl::Status cancelled = AwaitCancelled();
+      *seen_ = request.user_id();
+      return absl::StatusOr<GetUserResponse>(cancelled);
+    });
+  }
+  ~RecordingService() override { Stop(); }
+
+  void AwaitCall() { called_.WaitForNotification(); }
+
+ private:
+  absl::Notification called_;
+  std::unique_ptr<std::string> seen_ = std::make_unique<std::string>();
+};
+
+TEST(MockUserServiceTest, ASubclassStopsBeforeItsMembersGo) {
+  auto service = std::make_unique<NiceMock<RecordingService>>();
+  auto pending = service->client().GetUserAsync(AskFor("u-1"));
+  service->AwaitCall();
+
+  service.reset();
+
+  EXPECT_FALSE(std::move(pending).Get().ok());
+}
+
+TEST(MockUserServiceTest, NobodyCallsItOnceItHasStopped) {
+  MockUserService service;
+  absl::Notification called;
+  bool returned = false;
+  EXPECT_CALL(service, GetUser).WillOnce([&](const GetUserRequest&) -> absl::Status {
+    called.Notify();
+    absl::Status cancelled = AwaitCancelled();
+    returned = true;
+    return cancelled;
+  });
+  auto pending = service.client().GetUserAsync({});
+  called.WaitForNotification();
+
+  service.Stop();
+  service.Stop();
+
+  EXPECT_TRUE(returned);
+  EXPECT_FALSE(std::move(pending).Get().ok());
+  EXPECT_EQ(RejectionOf(service.client().GetUser({}).status()), Rejection::kShutdown);
+  EXPECT_THAT(service.NewClient({}), IsError(StatusCode::kFailedPrecondition, HasSubstr("has been stopped")));
+}
+
 /// A fake with a memory of its own.
 class Counter final : public UserServiceHandler {
  public:

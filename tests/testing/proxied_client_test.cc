@@ -18,6 +18,7 @@ namespace userclient::testing {
 namespace {
 
 using absl::StatusCode;
+using ::testing::AnyOf;
 using namespace std::chrono_literals;
 
 class ProxiedClientTest : public ::testing::Test {
@@ -124,6 +125,60 @@ TEST_F(ProxiedClientTest, AnAnswerThatIsCutIsUnavailableAndItsStreamIsResumed) {
 
   EXPECT_EQ(stream.status(), absl::OkStatus());
   EXPECT_EQ(seen, whole);
+}
+
+TEST_F(ProxiedClientTest, AnAnswerThatIsClosedInItsMidstIsResumed) {
+  const UserClient client = Connect();
+  user::v1::StreamActivityRequest request;
+  request.set_user_id("u-1");
+  std::vector<std::string> whole;
+  for (const auto& event : client.StreamActivity(request)) whole.push_back(event.event_id());
+  ASSERT_GT(whole.size(), 100u);
+
+  proxy_->Set({.to_client = {.cut_after = 2'000, .cut = Cut::kClose}});
+  auto stream = client.StreamActivity(request);
+  std::vector<std::string> seen = {stream.Next().value_or(user::v1::ActivityEvent()).event_id()};
+  ASSERT_TRUE(proxy_->Await([](const ProxyCounts& counts) { return counts.swallowed > 0; }));
+  proxy_->Heal();
+  for (const auto& event : stream) seen.push_back(event.event_id());
+
+  EXPECT_EQ(stream.status(), absl::OkStatus());
+  EXPECT_EQ(seen, whole);
+  EXPECT_EQ(proxy_->counts().reset, 0);
+}
+
+// gRPC calls it UNAVAILABLE or UNKNOWN, as it comes.
+TEST_F(ProxiedClientTest, WhatIsNoHttp2AnyMoreFails) {
+  const UserClient client = Connect(NoRetryConfig());
+  ASSERT_THAT(client.GetUser(AskFor("u-1")), IsOk());
+  proxy_->Set({.to_client = {.corrupt_after = 0}});
+
+  EXPECT_THAT(client.GetUser(AskFor("u-1")), AnyOf(HasCode(StatusCode::kUnavailable), HasCode(StatusCode::kUnknown)));
+
+  proxy_->Heal();
+  EXPECT_TRUE(client.WaitReady(30s));
+  EXPECT_THAT(client.GetUser(AskFor("u-1")), IsOk());
+}
+
+TEST_F(ProxiedClientTest, AConnectionThatIsFrozenIsNotTheNextOne) {
+  const UserClient client = Connect();
+  ASSERT_THAT(client.GetUser(AskFor("u-1")), IsOk());
+  proxy_->Set(BothWays({.flow = Flow::kHold}), Connections::kExisting);
+
+  const UserClient next = Connect();
+
+  EXPECT_THAT(next.GetUser(AskFor("u-1")), IsOk());
+  EXPECT_THAT(client.GetUser(AskFor("u-1"), {.timeout = 200ms}), HasCode(StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(ProxiedClientTest, WhoCannotConnectWaitsForHisDeadline) {
+  proxy_->Set({.new_connections = NewConnections::kHang});
+  const UserClient client = Connect(NoRetryConfig());
+
+  EXPECT_THAT(client.GetUser(AskFor("u-1"), {.timeout = 200ms}), HasCode(StatusCode::kDeadlineExceeded));
+
+  proxy_->Heal();
+  EXPECT_TRUE(client.WaitReady(30s));
 }
 
 TEST_F(ProxiedClientTest, RefusedIsUnavailableUntilItIsHealed) {

@@ -1,6 +1,7 @@
 #include "tests/testing/tcp_peer.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -39,6 +40,8 @@ bool Ready(int descriptor, int events, int milliseconds) {
 }  // namespace
 
 TcpPeer::TcpPeer(int descriptor) : descriptor_(descriptor) {
+  const int on = 1;
+  setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   const timeval limit = {.tv_sec = 30, .tv_usec = 0};
   setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -61,9 +64,12 @@ TcpPeer TcpPeer::ConnectTo(const std::string& text) {
   return peer;
 }
 
-int TcpPeer::ConnectError(const std::string& text) {
+int TcpPeer::ConnectError(const std::string& text, std::chrono::milliseconds patience) {
   const SocketAddress address = Parse(text);
   const TcpPeer peer(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval limit = {.tv_sec = patience / std::chrono::seconds(1),
+                         .tv_usec = patience % std::chrono::seconds(1) / std::chrono::microseconds(1)};
+  setsockopt(peer.descriptor_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   return connect(peer.descriptor_, address.get(), address.size()) == 0 ? 0 : errno;
 }
 

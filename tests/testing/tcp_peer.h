@@ -16,6 +16,7 @@ enum class Ending { kNone, kFin, kReset };
 /// One end of a TCP connection.
 class TcpPeer {
  public:
+  /// Every Send goes out at once.
   explicit TcpPeer(int descriptor);
   TcpPeer(TcpPeer&& other) noexcept;
   TcpPeer& operator=(TcpPeer&& other) noexcept;
@@ -23,8 +24,8 @@ class TcpPeer {
 
   /// Ends the test program if nobody accepts.
   static TcpPeer ConnectTo(const std::string& address);
-  /// The errno of trying to connect; 0 if it can be done.
-  static int ConnectError(const std::string& address);
+  /// The errno of trying to connect, EINPROGRESS if nothing has come of it for so long; 0 if it can be done.
+  static int ConnectError(const std::string& address, std::chrono::milliseconds patience = std::chrono::seconds(30));
 
   /// False once the connection is reset.
   bool Send(std::string_view bytes);

@@ -97,6 +97,10 @@ class FaultInjector {
   /// meet.
   absl::Status Script(std::string_view method, std::vector<Fault> steps, bool repeat = false);
 
+  /// How many attempts the scripts of this method, or `*`, are still for; 0 without one, absent if one repeats. *Errors:*
+  /// INVALID_ARGUMENT for an unknown method.
+  absl::StatusOr<std::optional<int64_t>> StepsLeft(std::string_view method) const;
+
   /// A fault and where it was asked for, for example `faults[0].script[2]`.
   struct Injection {
     Fault fault{};

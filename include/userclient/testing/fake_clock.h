@@ -13,10 +13,16 @@
 ///   std::thread refresher([&] { clock.SleepUntil(clock.Now() + 1h); Refresh(); });
 ///   ASSERT_TRUE(clock.AwaitSleepers(1));
 ///   clock.Advance(1h);
+///
+/// A std::jthread that is given its stop_token too ends with the test, also where an ASSERT has failed before the clock came so
+/// far:
+///
+///   std::jthread refresher([&](const std::stop_token& stop) { if (clock.SleepUntil(clock.Now() + 1h, stop)) Refresh(); });
 
 #include <chrono>
 #include <functional>
 #include <set>
+#include <stop_token>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -38,12 +44,14 @@ class FakeClock {
   /// Now, as code takes it that is given a clock.
   std::function<TimePoint()> function() const;
 
-  /// Not backwards: that aborts the process.
+  /// Not backwards: that aborts the process. Not beyond the end of the clock, some 292 years: there it stays.
   void Advance(std::chrono::nanoseconds duration);
   void AdvanceTo(TimePoint time);
 
   /// Blocks until the clock has come so far.
   void SleepUntil(TimePoint time) const;
+  /// The same, but no longer than until a stop is requested: false. The time that has come is true, with or without a stop.
+  bool SleepUntil(TimePoint time, const std::stop_token& stop) const;
   /// Blocks until at least so many threads sleep until later than now, or the limit, of real time, is over: false.
   bool AwaitSleepers(int count, std::chrono::nanoseconds limit = std::chrono::seconds(30)) const;
 

@@ -13,10 +13,12 @@
 ///   (*proxy)->Set({.to_client = {.cut_after = 1'000}});
 ///   (*proxy)->Set({.new_connections = NewConnections::kRefuse});
 ///   (*proxy)->Set(BlackHole());
+///   (*proxy)->Set(BothWays({.flow = Flow::kHold}), Connections::kExisting);
 ///   (*proxy)->ResetConnections();
 ///   (*proxy)->Heal();
 ///
-/// It knows TCP alone: what goes over it may be gRPC, TLS or anything else.
+/// It knows TCP alone: what goes over it may be gRPC, TLS or anything else. Connecting is answered by the kernel, so latency and
+/// the other faults of a wire begin behind it; how connecting itself fails says NewConnections.
 
 #include <chrono>
 #include <cstddef>
@@ -41,6 +43,15 @@ enum class Flow {
   kSwallow,
 };
 
+/// How a connection ends in the midst of its bytes.
+enum class Cut {
+  /// RST, as when a server dies. What is on its way is lost.
+  kReset,
+  /// FIN, as when a server or a load balancer closes it in good order. What is on its way and what the sides still send is
+  /// swallowed, until they have ended too; so long it is open.
+  kClose,
+};
+
 /// What happens to the bytes in one direction.
 struct WireFaults {
   /// Everything, the end too, comes so much later. The flow is as broad as before: what is sent meanwhile is on its way as well.
@@ -49,9 +60,14 @@ struct WireFaults {
   std::chrono::nanoseconds jitter{};
   /// At least 1, for each connection, evened out over 10 ms. The sender feels it: what does not fit is not taken from him.
   std::optional<int64_t> bytes_per_second{};
-  /// At least 1. A connection is reset, for both sides, once so many bytes have been passed on, counted from Set, or from its
+  /// At least 1. A connection is cut, for both sides, once so many bytes have been passed on, counted from Set, or from its
   /// beginning if that is later.
   std::optional<int64_t> cut_after{};
+  /// Only with cut_after.
+  Cut cut = Cut::kReset;
+  /// At least 0, counted like cut_after. Every byte behind so many comes with all its bits inverted. The connection goes on; what
+  /// its receiver makes of that is his.
+  std::optional<int64_t> corrupt_after{};
   Flow flow = Flow::kPass;
   /// The end, FIN or RST, is not passed on, so that the other side believes in a connection that is gone; bytes are. It is passed
   /// on once this is over.
@@ -65,6 +81,18 @@ enum class NewConnections {
   kRefuse,
   /// Accepted, and reset at once.
   kReset,
+  /// Connecting hangs, as when packets are lost: nobody says yes or no. Who still waits when this is over comes through once his
+  /// kernel asks again: that is 1 s, 3 s, 7 s, ... after it first did.
+  kHang,
+};
+
+/// Whom faults are for.
+enum class Connections {
+  kAll,
+  /// Those that exist now. What becomes of new ones stays as it is.
+  kExisting,
+  /// Those who connect from now on. What happens to those that exist stays as it is.
+  kNew,
 };
 
 struct ProxyFaults {
@@ -98,7 +126,8 @@ struct ProxyCounts {
   int64_t accepted = 0;
   /// Of these, the ones that are not gone.
   int64_t open = 0;
-  /// Of these, the ones that the proxy has reset, by a fault or ResetConnections. Not those that a side has reset itself.
+  /// Of these, the ones that the proxy has reset, by a fault or ResetConnections. Not those that a side has reset itself, nor
+  /// those that were closed (Cut::kClose).
   int64_t reset = 0;
   /// Of these, the ones for which the upstream was not to be had; the client was reset.
   int64_t unanswered = 0;
@@ -115,7 +144,7 @@ struct ProxyCounts {
 class FaultProxy {
  public:
   /// Returns once it listens. *Errors:* INVALID_ARGUMENT naming the option that cannot be; UNAVAILABLE for an address that cannot
-  /// be had, with the reason.
+  /// be had, with the reason; RESOURCE_EXHAUSTED if this process has no descriptor or thread left for it.
   static absl::StatusOr<std::unique_ptr<FaultProxy>> Start(FaultProxyOptions options);
 
   /// Resets all connections.
@@ -128,10 +157,11 @@ class FaultProxy {
   const std::string& address() const;
   int port() const;
 
-  /// From now on these faults, and no others, for connections that exist as for new ones; what is on its way is held up or
-  /// hurried by them as well. In force when it returns. Aborts the process if the numbers cannot be.
-  void Set(const ProxyFaults& faults);
-  /// No fault from now on. Connections that have lost bytes are reset.
+  /// From now on these faults, and no others, for connections that exist as for new ones, or for only some of them; what is on
+  /// its way is held up or hurried by them as well. In force when it returns; a connection exists once its client has connected.
+  /// Aborts the process if the faults cannot be.
+  void Set(const ProxyFaults& faults, Connections which = Connections::kAll);
+  /// No fault from now on, for all connections. Those that have lost bytes are reset.
   void Heal();
   /// RST to both sides of every connection that exists.
   void ResetConnections();

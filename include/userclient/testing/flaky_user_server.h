@@ -86,9 +86,16 @@ struct FlakyUserServerOptions {
   std::shared_ptr<UserStore> store{};
   std::optional<ServerTlsFiles> tls{};
   std::optional<std::filesystem::path> token_file{};
+  /// These as in UserServerOptions.
+  std::optional<RateLimit> rate_limit{};
+  std::optional<int> max_concurrent_calls{};
+  std::optional<int> max_concurrent_streams{};
+  std::optional<std::chrono::nanoseconds> max_connection_age{};
+  std::chrono::nanoseconds max_connection_age_grace = std::chrono::seconds(30);
 };
 
-/// Thread-safe, except for being moved.
+/// Thread-safe, except for being moved. A method is the name of an rpc, for example "GetUser", or "*" for all of them; another
+/// name aborts the process.
 class FlakyUserServer {
  public:
   static absl::StatusOr<FlakyUserServer> Start(FlakyUserServerOptions options = {});
@@ -101,12 +108,14 @@ class FlakyUserServer {
   const std::string& address() const;
   int port() const;
 
-  /// From now on the attempts of this method meet these steps, one each; then it is healthy again. `method` is the name of an
-  /// rpc, or
-  /// "*". Aborts the process if the script cannot be.
+  /// From now on the attempts of this method meet these steps, one each; then it is healthy again. Aborts the process if the
+  /// script cannot be.
   void Script(std::string_view method, const std::vector<Step>& steps);
   /// The same, over and over.
   void ScriptRepeatedly(std::string_view method, const std::vector<Step>& steps);
+  /// How many attempts the script of this method is still for; 0 without one, absent if it repeats. That of "*" is none of a
+  /// single method's.
+  std::optional<int64_t> steps_left(std::string_view method) const;
 
   /// Replaces all faults by those of this JSON (see fault_injector.h); `{}` heals.
   absl::Status SetFaults(std::string_view json);

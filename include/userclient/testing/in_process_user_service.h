@@ -82,8 +82,7 @@ class InProcessUserService {
   /// The handler must outlive it.
   explicit InProcessUserService(UserServiceHandler& handler);
 
-  /// Shuts its clients down, who refuse calls from now on (Rejection::kShutdown); cancels what is under way, and waits for the
-  /// handler to return from it.
+  /// Stops.
   ~InProcessUserService();
 
   InProcessUserService(const InProcessUserService&) = delete;
@@ -92,9 +91,13 @@ class InProcessUserService {
   /// A handle on the client that is connected to it, the same each time, with InProcessServiceConfig.
   UserClient client() const;
 
-  /// Another client, with a service config, fallbacks, listeners of its own. *Errors:* those of UserClient::Create. Target,
-  /// credentials and channel factory must be absent.
+  /// Another client, with a service config, fallbacks, listeners of its own. *Errors:* those of UserClient::Create;
+  /// FAILED_PRECONDITION after Stop. Target, credentials and channel factory must be absent.
   absl::StatusOr<UserClient> NewClient(ClientOptions options) const;
+
+  /// Shuts its clients down, who refuse calls from now on (Rejection::kShutdown); cancels what is under way, and blocks until the
+  /// handler has returned from it: nobody calls the handler any more. Not from the handler. May be called more than once.
+  void Stop();
 
  private:
   class Impl;

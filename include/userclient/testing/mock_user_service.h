@@ -14,13 +14,24 @@
 ///
 /// How the code under test meets
 ///   an error of the server's   Return(absl::UnavailableError("..."))
-///   an error with details      Return(WithDetails(absl::InvalidArgumentError("..."), {.field_violations = {{"email", "is
-///   empty"}}})) a deadline that passes     NeverAnswers(), and the timeout that the code gives; or at once
+///   an error with details      Return(WithDetails(absl::InvalidArgumentError("..."), {.field_violations = ...}))
+///   a deadline that passes     NeverAnswers(), and the timeout that the code gives; or at once
 ///                              Return(absl::DeadlineExceededError("..."))
 ///   an open circuit            service.client().OverrideCircuit("reads", CircuitOverride::kOpen): RejectionOf tells kCircuitOpen
 ///   a client that shuts down   service.client().Shutdown(0s): RejectionOf tells kShutdown
 ///   a full compartment         NewClient with "maxConcurrentCalls": 1, and a call that NeverAnswers()
 ///   retries                    NewClient with a retryPolicy, and WillOnce(...).WillOnce(...)
+///
+/// Whatever the actions use must be there for as long as the mock may be called, which is until it stops: by its destructor, or
+/// by Stop. A class that derives from it and has members of its own calls Stop in its destructor, because these go first:
+///
+///   class RecordingService final : public MockUserService {
+///    public:
+///     ~RecordingService() override { Stop(); }
+///
+///    private:
+///     Recording recording_;
+///   };
 ///
 /// For a server with a store of its own, that crashes and restarts, see flaky_user_server.h; for a bad network fault_proxy.h.
 
@@ -66,6 +77,7 @@ class MockUserService : public UserServiceHandler {
   /// As those of InProcessUserService.
   UserClient client() const { return service_.client(); }
   absl::StatusOr<UserClient> NewClient(ClientOptions options) const { return service_.NewClient(std::move(options)); }
+  void Stop() { service_.Stop(); }
 
  private:
   // Last: it goes first, and takes with it whoever still calls the mock.
