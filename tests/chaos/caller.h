@@ -34,6 +34,8 @@ class Caller {
   /// Returns at once; `done` is called on a thread of gRPC's, or here.
   virtual void GetUser(const user::v1::GetUserRequest& request, Timeout timeout,
                        std::function<void(const absl::Status&)> done) = 0;
+  /// The same for a caller who waits for it.
+  virtual absl::Status GetUserBlocking(const user::v1::GetUserRequest& request, Timeout timeout) = 0;
   virtual void CreateUser(const user::v1::CreateUserRequest& request, Timeout timeout,
                           std::function<void(const absl::StatusOr<user::v1::CreateUserResponse>&)> done) = 0;
 

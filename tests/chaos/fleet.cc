@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -119,8 +120,22 @@ void Fleet::Run(int pods) {
 }
 
 void Fleet::Announce(int pods) {
+  std::vector<int> first(static_cast<size_t>(pods));
+  std::iota(first.begin(), first.end(), 1);
+  Announce(first);
+}
+
+void Fleet::AnnounceRunning() {
+  std::vector<int> running;
+  for (int number = 1; number <= size(); ++number) {
+    if (pod(number).running()) running.push_back(number);
+  }
+  Announce(running);
+}
+
+void Fleet::Announce(const std::vector<int>& numbers) {
   std::string records;
-  for (int number = 1; number <= pods; ++number) absl::StrAppend(&records, HostOf(number), " ", kName, "\n");
+  for (const int number : numbers) absl::StrAppend(&records, HostOf(number), " ", kName, "\n");
   name_server_->Set(records);
 }
 
@@ -141,11 +156,11 @@ void Fleet::Reconnect() {
   cut_off_.reset();
 }
 
-int64_t Fleet::CountAttempts() {
-  int64_t attempts = 0;
+std::vector<int64_t> Fleet::CountAttempts() {
+  std::vector<int64_t> attempts;
   for (const auto& pod : pods_) {
     pod->Thaw();
-    attempts += pod->CountAttempts({"GetUser", "CreateUser"});
+    attempts.push_back(pod->CountAttempts({"GetUser", "CreateUser"}));
   }
   return attempts;
 }

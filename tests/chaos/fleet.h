@@ -60,8 +60,10 @@ class Fleet {
 
   /// As many pods as this run, the first ones; those that run do so without faults.
   void Run(int pods);
-  /// The name means these pods and no others.
+  /// The name means the first so many pods, and no others.
   void Announce(int pods);
+  /// The name means the pods that run. While the name server is dead: as soon as it is back.
+  void AnnounceRunning();
   /// What this pod does besides its work, as entries of `faults` that come before it: R"({"method": "*", "status": ...})".
   void Disturb(int number, std::string_view entries);
   void SetWork(int number, std::chrono::milliseconds work);
@@ -69,14 +71,16 @@ class Fleet {
   void CutOff(int number);
   void Reconnect();
 
-  /// Attempts of GetUser and CreateUser that have reached the pods since the last reset.
-  int64_t CountAttempts();
+  /// Attempts of GetUser and CreateUser that have reached each pod since the last reset. A pod that stands still is woken up.
+  std::vector<int64_t> CountAttempts();
   void ResetCounters();
 
   /// The file of durable pods.
   std::string store_file() const { return (directory_ / "users.db").string(); }
 
  private:
+  void Announce(const std::vector<int>& numbers);
+
   const FleetPlan plan_;
   const int port_;
   testing::TemporaryDirectory directory_;

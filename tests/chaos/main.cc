@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +16,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tests/chaos/documents.h"
 #include "tests/chaos/report.h"
 #include "tests/chaos/run.h"
 #include "tests/chaos/scenarios.h"
@@ -43,18 +42,16 @@ struct Flags {
   bool write = false;
 };
 
-std::string ReadFile(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
 /// What the machine lacks.
 struct Obstacles {
   std::optional<std::string> private_network{};
   std::optional<std::string> packet_loss{};
 };
 
-std::optional<std::string> WhyNot(const Scenario& scenario, const Obstacles& obstacles) {
+std::optional<std::string> WhyNot(const Scenario& scenario, const Obstacles& obstacles, double scale) {
+  if (scale < scenario.shortest) {
+    return absl::StrFormat("has times that cannot be scaled: play it in %g of its time or more", scenario.shortest);
+  }
   if (scenario.fleet.dns && !testing::Dnsmasq::Installed()) return "dnsmasq is not installed";
   switch (scenario.needs) {
     case Needs::kNothing:
@@ -73,25 +70,16 @@ void List() {
   }
 }
 
-/// Between its marks in chaos.md, and all of chaos.json.
-int Write(const std::filesystem::path& directory, const std::vector<Result>& results) {
-  constexpr std::string_view kBegin = "<!-- results: written by ./run chaos --write -->\n";
-  constexpr std::string_view kEnd = "<!-- end of the results -->\n";
-  std::string document = ReadFile(directory / "chaos.md");
-  const size_t begin = document.find(kBegin);
-  const size_t end = document.find(kEnd);
-  if (begin == std::string::npos || end == std::string::npos || end < begin) {
-    absl::FPrintF(stderr, "chaos: %s has no marks for the results\n", (directory / "chaos.md").string());
-    return kMissed;
-  }
-  document.replace(begin + kBegin.size(), end - begin - kBegin.size(), absl::StrCat("\n", Markdown(results), "\n"));
-  std::ofstream(directory / "chaos.md", std::ios::binary) << document;
-  std::ofstream(directory / "chaos.json", std::ios::binary) << JsonText(results);
-  return 0;
-}
-
 bool Wanted(const Flags& flags, const Scenario& scenario) {
   return flags.only.empty() || std::find(flags.only.begin(), flags.only.end(), scenario.name) != flags.only.end();
+}
+
+absl::Status Keep(const Flags& flags, const std::vector<Result>& results) {
+  // Tests run at the same time, and would write over one another.
+  if (flags.short_form) return absl::OkStatus();
+  absl::Status kept = WriteResults(RESULTS, results);
+  if (flags.write) kept.Update(WriteDocuments(DOCUMENTS, results));
+  return kept;
 }
 
 int Run(const Flags& flags) {
@@ -105,14 +93,17 @@ int Run(const Flags& flags) {
   const std::string config = ReadFile(flags.config);
   const double scale = flags.short_form ? kShortScale : flags.scale;
   std::vector<Result> results;
+  bool played = false;
   bool met = true;
   absl::PrintF("%s\nconfig: %s\n\n%s", Machine(), std::filesystem::path(flags.config).filename().string(), TableHead());
   for (const Scenario& scenario : Scenarios()) {
     if (!Wanted(flags, scenario)) continue;
-    if (const std::optional<std::string> reason = WhyNot(scenario, obstacles)) {
-      absl::PrintF("%-16s skipped: %s\n", scenario.name, *reason);
+    if (const std::optional<std::string> reason = WhyNot(scenario, obstacles, scale)) {
+      results.push_back({.scenario = scenario, .skipped = reason});
+      absl::PrintF("%s", TableLine(results.back()));
       continue;
     }
+    played = true;
     for (const Way way : flags.ways) {
       Result result{.scenario = Scaled(scenario, scale), .way = way};
       result.measures = Play(result.scenario, way, config);
@@ -125,9 +116,10 @@ int Run(const Flags& flags) {
       results.push_back(std::move(result));
     }
   }
-  if (results.empty()) return kSkipped;
-  if (flags.write) {
-    if (const int failed = Write(DOCUMENTS, results); failed != 0) return failed;
+  if (!played) return kSkipped;
+  if (const absl::Status kept = Keep(flags, results); !kept.ok()) {
+    absl::FPrintF(stderr, "chaos: %s\n", std::string(kept.message()));
+    met = false;
   }
   // The servers' helpers report their trouble this way.
   const bool trouble = ::testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed();
@@ -139,7 +131,11 @@ int Run(const Flags& flags) {
 
 int main(int argc, char** argv) {
   using userclient::chaos::Way;
-  CLI::App app("Failing servers, and what three ways of calling them make of it.", "chaos");
+  CLI::App app(
+      "Failing servers, and what three ways of calling them make of it. Results are printed, and written to "
+      "build/chaos/result.md "
+      "and result.json.",
+      "chaos");
   userclient::chaos::Flags flags;
   std::vector<std::string> names;
   for (const userclient::chaos::Scenario& scenario : userclient::chaos::Scenarios()) names.push_back(scenario.name);
@@ -151,10 +147,12 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->transform(CLI::CheckedTransformer(ways));
   app.add_option("--config", flags.config, "the service config")->check(CLI::ExistingFile)->capture_default_str();
-  app.add_option("--scale", flags.scale, "play in this part of the time")->check(CLI::Range(0.1, 10.0))->capture_default_str();
+  app.add_option("--scale", flags.scale, "play in this part of the time")
+      ->check(CLI::Range(userclient::chaos::kShortScale, 10.0))
+      ->capture_default_str();
   app.add_flag("--short", flags.short_form, "as a test: quickly, and without bars on times")->excludes("--scale");
   CLI::Option* write =
-      app.add_flag("--write", flags.write, "also write the results of all into docs/chaos.md and docs/chaos.json");
+      app.add_flag("--write", flags.write, "write the results of all also into docs/chaos.md and docs/chaos.json");
   for (const char* part : {"--only", "--ways", "--config", "--scale", "--short"}) write->excludes(app.get_option(part));
   try {
     app.parse(argc, argv);
@@ -168,6 +166,8 @@ int main(int argc, char** argv) {
   // What the person at the keyboard has set for other programs must not change what is seen here; and gRPC would report every
   // failure that was asked for.
   for (const char* variable : {"http_proxy", "https_proxy", "grpc_proxy", "no_proxy", "no_grpc_proxy"}) unsetenv(variable);
+  // Processes die here, and not machines: a store in memory is as good as one on a disk, and nobody else writes to it.
+  if (std::filesystem::is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   setenv("GRPC_DNS_RESOLVER", "ares", 1);
   setenv("GRPC_VERBOSITY", "NONE", 0);
   return userclient::chaos::Run(flags);

@@ -11,6 +11,8 @@ using std::chrono::nanoseconds;
 
 /// Connections are made in the first moments, and they are nobody's healthy latency.
 constexpr nanoseconds kConnected = 500ms;
+/// What a fault may do before success counts.
+constexpr nanoseconds kFirstShock = 1s;
 
 std::vector<CallRecord> DueBetween(const std::vector<CallRecord>& calls, nanoseconds from, nanoseconds to) {
   std::vector<CallRecord> chosen;
@@ -26,9 +28,23 @@ nanoseconds Percentile(const std::vector<CallRecord>& calls, double share) {
 
 std::optional<std::chrono::seconds> Recovered(const std::vector<CallRecord>& calls, nanoseconds healed, nanoseconds end) {
   for (std::chrono::seconds after(0); healed + after + 1s <= end; ++after) {
-    if (FiguresOf(DueBetween(calls, healed + after, healed + after + 1s)).failed == 0) return after;
+    const Figures second = FiguresOf(DueBetween(calls, healed + after, healed + after + 1s));
+    if (second.calls > 0 && second.failed == 0) return after;
   }
   return std::nullopt;
+}
+
+nanoseconds JudgedAfter(const Scenario& scenario, const Timeline& timeline) {
+  if (scenario.bars.success) return *timeline.healed;
+  return *timeline.healed + std::chrono::duration_cast<nanoseconds>(timeline.outage() * scenario.bars.recovery);
+}
+
+void AddEnds(const Calls& calls, const std::vector<Stall>& stalls, Measures& measures) {
+  for (const CallRecord& call : calls.records) {
+    const nanoseconds deadline = call.began + calls.callers.deadline;
+    measures.overrun = std::max(measures.overrun, call.ended - deadline);
+    measures.late = std::max(measures.late, call.ended - deadline - StoodStill(stalls, deadline, call.ended));
+  }
 }
 
 }  // namespace
@@ -44,23 +60,39 @@ Figures FiguresOf(std::vector<CallRecord> calls) {
           .p999 = Percentile(calls, 0.999)};
 }
 
-void AddCalls(const Scenario& scenario, const Callers& callers, const std::vector<CallRecord>& calls, Measures& measures) {
-  measures.calls += std::ssize(calls);
-  for (const CallRecord& call : calls) {
-    measures.overrun = std::max(measures.overrun, call.ended - call.began - callers.deadline);
+Measures MeasuresOf(const Scenario& scenario, const Timeline& timeline, const std::vector<Calls>& calls,
+                    const std::vector<Stall>& stalls) {
+  Measures measures{.timeline = timeline};
+  std::vector<CallRecord> judged;
+  for (const Calls& some : calls) {
+    measures.attempts.calls += std::ssize(some.records);
+    AddEnds(some, stalls, measures);
+    if (!some.callers.disturbing) judged.insert(judged.end(), some.records.begin(), some.records.end());
   }
-  if (callers.disturbing) return;
-  measures.all = FiguresOf(calls);
-  measures.healthy = FiguresOf(DueBetween(calls, kConnected, scenario.fault_at));
-  measures.since_fault = FiguresOf(DueBetween(calls, scenario.fault_at, nanoseconds::max()));
-  measures.later = FiguresOf(DueBetween(calls, scenario.fault_at + 1s, nanoseconds::max()));
-  for (const CallRecord& call : calls) {
+  for (const Stall& stall : stalls) measures.stall = std::max(measures.stall, stall.to - stall.from);
+  for (const CallRecord& call : judged) {
     if (call.code != absl::StatusCode::kOk) ++measures.errors[call.code];
   }
-  if (scenario.healed_at > 0ms) measures.recovered = Recovered(calls, scenario.healed_at, scenario.lasting);
-  for (nanoseconds second{}; second < scenario.lasting; second += 1s) {
-    measures.seconds.push_back(FiguresOf(DueBetween(calls, second, second + 1s)));
+  const nanoseconds end = timeline.end;
+  const nanoseconds shocked = timeline.fault + (timeline.fault > 0ns ? kFirstShock : 0ns);
+  measures.all = FiguresOf(judged);
+  measures.healthy = FiguresOf(DueBetween(judged, kConnected, timeline.fault));
+  measures.since_fault = FiguresOf(DueBetween(judged, timeline.fault, end));
+  measures.during = FiguresOf(DueBetween(judged, shocked, timeline.healed.value_or(end)));
+  if (timeline.healed) {
+    measures.after = FiguresOf(DueBetween(judged, JudgedAfter(scenario, timeline), end));
+    measures.recovered = Recovered(judged, *timeline.healed, end);
   }
+  for (nanoseconds second{}; second < end; second += 1s) {
+    measures.seconds.push_back(FiguresOf(DueBetween(judged, second, second + 1s)));
+  }
+  return measures;
+}
+
+int64_t CountDue(const std::vector<Calls>& calls, nanoseconds from, nanoseconds to) {
+  int64_t due = 0;
+  for (const Calls& some : calls) due += std::ssize(DueBetween(some.records, from, to));
+  return due;
 }
 
 }  // namespace userclient::chaos

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace userclient::chaos {
 struct Result {
   /// As it was played.
   Scenario scenario{};
+  /// Why it was not; then there is nothing else.
+  std::optional<std::string> skipped{};
   Way way = Way::kUserclient;
   Measures measures{};
   /// Of userclient.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +20,9 @@ struct Callers {
   /// So many at once, and then none for a while.
   int at_once = 1;
   std::chrono::milliseconds deadline{5000};
-  /// Not looked at but for whether they end in time: they are there to disturb the others.
+  /// GetUser only: a thread waits for each call. There are enough of them while no call outlives its deadline.
+  bool blocking = false;
+  /// Not looked at but for whether they end in time: they are there to disturb the others, or to have a deadline.
   bool disturbing = false;
 };
 
@@ -35,16 +36,30 @@ enum class Companion {
 };
 
 /// What must be true of userclient in every run, besides what must always be: that no call ends more than 50 ms after its
-/// deadline, that nothing acknowledged is lost, and nothing done twice.
+/// deadline, that after the healing 99.9 % succeed, that nothing acknowledged is lost, and nothing done twice.
 struct Bars {
-  /// Share of the calls from the first second after the fault on that succeed.
-  double success = 0.999;
-  /// Their p99, as a multiple of the healthy p99. Absent: the fault leaves no way to be as quick.
+  /// Share of the calls from the first second after the fault to the healing that succeed. Absent: there is nobody to succeed
+  /// with, and success counts only when the time for recovering is over.
+  std::optional<double> success = 0.999;
+  /// The p99 of those calls, and of the ones after the healing, as a multiple of the healthy p99. Absent: the fault leaves no way
+  /// to be as quick.
   std::optional<double> p99{};
-  /// Attempts at the servers: at most so many a call, and a few.
+  /// Attempts at the servers from the fault until as long after the healing as it had lasted: at most so many a call, and a few.
   std::optional<double> attempts{};
   /// From the healing to the first second in which every call succeeds, as a multiple of how long the fault lasted.
   double recovery = 2;
+};
+
+/// How much of the attempts goes to some pods for a while.
+struct Share {
+  /// For the reader: "the new pods".
+  std::string of{};
+  std::vector<int> pods{};
+  std::chrono::milliseconds from{};
+  std::chrono::milliseconds to{};
+  /// Bars.
+  double at_least = 0;
+  double at_most = 1;
 };
 
 /// What the machine must have.
@@ -58,16 +73,21 @@ struct Scenario {
   FleetPlan fleet{};
   std::vector<Callers> callers{Callers{}};
   Companion companion = Companion::kNone;
-  /// When it begins.
+  /// When it begins; without steps, it is the fault.
   std::chrono::milliseconds companion_at{};
+  /// The first is the fault, the last one heals. None: what is wrong is wrong from the beginning to the end.
   std::vector<Step> steps{};
-  /// Zero: it is there from the beginning.
-  std::chrono::milliseconds fault_at{};
-  /// Zero: never.
-  std::chrono::milliseconds healed_at{};
   std::chrono::milliseconds lasting{};
   Bars bars{};
+  std::vector<Share> shares{};
   Needs needs = Needs::kNothing;
+  /// The least part of its time in which it can be played: servers and clients have times of their own, which stay.
+  double shortest = 0.3;
 };
+
+/// Whether something can be lost or doubled.
+inline bool HasLosses(const Scenario& scenario) {
+  return scenario.companion != Companion::kNone || scenario.callers.front().rpc == Rpc::kCreateUser;
+}
 
 }  // namespace userclient::chaos

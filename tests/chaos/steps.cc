@@ -58,12 +58,28 @@ Step Replace(int pod) {
   });
 }
 
+Step ReplaceElsewhere(int pod, int other) {
+  return {.what = absl::StrCat("kill pod ", pod, ", start pod ", other, " in its place"), .act = [pod, other](Fleet& fleet) {
+            fleet.pod(pod).Kill();
+            fleet.pod(other).Start();
+            fleet.AnnounceRunning();
+          }};
+}
+
 Step Freeze(int pod) {
   return ForPod("SIGSTOP", pod, [](Fleet& fleet, int number) { fleet.pod(number).Freeze(); });
 }
 
 Step Thaw(int pod) {
   return ForPod("SIGCONT", pod, [](Fleet& fleet, int number) { fleet.pod(number).Thaw(); });
+}
+
+Step FreezeAll() {
+  return ForAll("SIGSTOP every pod", [](Fleet& fleet, int number) { fleet.pod(number).Freeze(); });
+}
+
+Step ThawAll() {
+  return ForAll("SIGCONT every pod", [](Fleet& fleet, int number) { fleet.pod(number).Thaw(); });
 }
 
 Step CutOff(int pod) {
@@ -99,6 +115,13 @@ Step ScaleTo(int pods) {
               fleet.Announce(pods);
               fleet.Run(pods);
             }
+          }};
+}
+
+Step ScaleToButForOne(int pods) {
+  return {.what = absl::StrCat("scale to ", pods, " pods, but pod ", pods + 1, " runs on"), .act = [pods](Fleet& fleet) {
+            fleet.Announce(pods);
+            fleet.Run(pods + 1);
           }};
 }
 

@@ -30,8 +30,12 @@ Step StartPod(int pod);
 Step Restart(int pod);
 /// Killed and started again.
 Step Replace(int pod);
+/// Killed; another one is started, at another address, which the name means from then on.
+Step ReplaceElsewhere(int pod, int other);
 Step Freeze(int pod);
 Step Thaw(int pod);
+Step FreezeAll();
+Step ThawAll();
 /// In a private network.
 Step CutOff(int pod);
 Step Reconnect();
@@ -41,6 +45,8 @@ Step DisturbAll(std::string what, std::string_view entries);
 Step HealAll();
 /// So many pods run, and the name says so.
 Step ScaleTo(int pods);
+/// The same, but the first of those that are out of the name runs on.
+Step ScaleToButForOne(int pods);
 Step KillNameServer();
 Step StartNameServer();
 /// In a private network with iptables.

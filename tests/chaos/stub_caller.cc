@@ -64,6 +64,13 @@ class StubCaller final : public Caller {
                             [call, done = std::move(done)](const grpc::Status& status) { done(FromGrpc(status)); });
   }
 
+  absl::Status GetUserBlocking(const user::v1::GetUserRequest& request, Timeout timeout) override {
+    grpc::ClientContext context;
+    SetTimeout(context, timeout);
+    user::v1::GetUserResponse response;
+    return FromGrpc(stub_->GetUser(&context, request, &response));
+  }
+
   void CreateUser(const user::v1::CreateUserRequest& request, Timeout timeout,
                   std::function<void(const absl::StatusOr<user::v1::CreateUserResponse>&)> done) override {
     auto call = std::make_shared<Call<user::v1::CreateUserRequest, user::v1::CreateUserResponse>>();

@@ -17,6 +17,10 @@ class UserclientCaller final : public Caller {
     client_.GetUserAsync(request, {.timeout = timeout}).Then([done = std::move(done)](const auto& user) { done(user.status()); });
   }
 
+  absl::Status GetUserBlocking(const user::v1::GetUserRequest& request, Timeout timeout) override {
+    return client_.GetUser(request, {.timeout = timeout}).status();
+  }
+
   void CreateUser(const user::v1::CreateUserRequest& request, Timeout timeout,
                   std::function<void(const absl::StatusOr<user::v1::CreateUserResponse>&)> done) override {
     client_.CreateUserAsync(request, {.timeout = timeout}).Then(std::move(done));

@@ -86,7 +86,7 @@ std::string Dnsmasq::authority() const { return "127.0.0.1:" + std::to_string(po
 
 void Dnsmasq::Set(std::string_view records) {
   directory_.Write("records", records);
-  program_->Signal(SIGHUP);
+  if (program_ != nullptr) program_->Signal(SIGHUP);
 }
 
 void Dnsmasq::Die() { program_.reset(); }

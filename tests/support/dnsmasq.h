@@ -22,7 +22,7 @@ class Dnsmasq {
   /// "127.0.0.1:5353", as it stands in a target.
   std::string authority() const;
 
-  /// Other records, from soon on.
+  /// Other records, from soon on; while it is dead, from its return on.
   void Set(std::string_view records);
 
   void Die();
