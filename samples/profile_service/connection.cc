@@ -8,20 +8,30 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <string_view>
 
 namespace profile_service {
 namespace {
 
-constexpr std::chrono::milliseconds kIoLimit = std::chrono::seconds(5);
+using Clock = std::chrono::steady_clock;
 
-/// False: nothing happened for so long.
-bool Await(int socket, short events, std::chrono::milliseconds limit) {  // NOLINT(google-runtime-int): as poll has it
+/// False: nothing happened until then.
+bool Await(int socket, short events, Clock::time_point deadline) {  // NOLINT(google-runtime-int): as poll has it
   pollfd watched = {.fd = socket, .events = events, .revents = 0};
-  int ready = 0;
-  do {
-    ready = poll(&watched, 1, static_cast<int>(limit.count()));
-  } while (ready < 0 && errno == EINTR);
-  return ready > 0;
+  while (true) {
+    // However much there is to do: who is too late is too late.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) return false;
+    const int ready = poll(&watched, 1, static_cast<int>(left.count()));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+/// What is there at the moment, of POLLERR, POLLHUP and POLLRDHUP.
+int Happenings(int socket) {
+  pollfd watched = {.fd = socket, .events = POLLRDHUP, .revents = 0};
+  return poll(&watched, 1, 0) > 0 ? watched.revents : 0;
 }
 
 void NameOf(const sockaddr_storage& address, socklen_t size, std::string& ip, int& port) {
@@ -38,24 +48,46 @@ void NameOf(const sockaddr_storage& address, socklen_t size, std::string& ip, in
 
 }  // namespace
 
-bool Connection::IsGone() const {
-  char byte = 0;
-  const ssize_t size = recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+bool Connection::AwaitRequest() {
+  if (!HasReadAhead()) {
+    if (!Await(socket_, POLLIN, Clock::now() + limits_.idle)) return false;
+    char byte = 0;
+    if (recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return false;
+  }
+  request_deadline_ = Clock::now() + limits_.request;
+  answers_ = false;
+  asked_ = false;
+  return true;
 }
 
-bool Connection::AwaitRequest(std::chrono::milliseconds limit) const {
-  if (begin_ < end_) return true;
-  return Await(socket_, POLLIN, limit) && !IsGone();
+bool Connection::IsGone(bool may_ask) {
+  const int happenings = Happenings(socket_);
+  if ((happenings & (POLLERR | POLLHUP)) != 0) return true;
+  if ((happenings & POLLRDHUP) != 0 && may_ask && !asked_) {
+    asked_ = true;
+    constexpr std::string_view kStillThere = "HTTP/1.1 100 Continue\r\n\r\n";
+    const ssize_t sent = send(socket_, kStillThere.data(), kStillThere.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 && (errno == EPIPE || errno == ECONNRESET);
+  }
+  return false;
 }
 
-bool Connection::AwaitReadable() const { return begin_ < end_ || Await(socket_, POLLIN, kIoLimit); }
+bool Connection::AwaitReadable() {
+  answers_ = false;
+  if (HasReadAhead() || Await(socket_, POLLIN, request_deadline_)) return true;
+  overdue_ = true;
+  return false;
+}
 
-bool Connection::AwaitWritable() const { return Await(socket_, POLLOUT, kIoLimit); }
+bool Connection::AwaitWritable() {
+  if (!answers_) answer_deadline_ = Clock::now() + limits_.answer;
+  answers_ = true;
+  return Await(socket_, POLLOUT, answer_deadline_);
+}
 
 std::ptrdiff_t Connection::Read(char* data, std::size_t size) {
-  if (begin_ == end_) {
-    if (!AwaitReadable()) return -1;
+  if (!AwaitReadable()) return -1;
+  if (!HasReadAhead()) {
     ssize_t received = 0;
     do {
       received = recv(socket_, ahead_.data(), ahead_.size(), 0);
@@ -70,13 +102,14 @@ std::ptrdiff_t Connection::Read(char* data, std::size_t size) {
   return static_cast<ssize_t>(count);
 }
 
-std::ptrdiff_t Connection::Write(const char* data, std::size_t size) const {
-  if (!AwaitWritable()) return -1;
-  ssize_t sent = 0;
-  do {
-    sent = send(socket_, data, size, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent;
+std::ptrdiff_t Connection::Write(const char* data, std::size_t size) {
+  for (std::size_t written = 0; written < size;) {
+    if (!AwaitWritable()) return -1;
+    const ssize_t sent = send(socket_, data + written, size - written, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EINTR && errno != EAGAIN) return -1;
+    written += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  }
+  return static_cast<std::ptrdiff_t>(size);
 }
 
 void Connection::NameRemote(std::string& ip, int& port) const {
@@ -91,27 +124,39 @@ void Connection::NameLocal(std::string& ip, int& port) const {
   if (getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0) NameOf(address, size, ip, port);
 }
 
-bool IdleConnections::Add(int socket) {
+void OpenConnections::Add(int socket) {
   const std::lock_guard lock(mutex_);
-  if (stopped_) return false;
-  sockets_.insert(socket);
-  return true;
+  sockets_.emplace(socket, false);
 }
 
-void IdleConnections::Remove(int socket) {
+void OpenConnections::Remove(int socket) {
   const std::lock_guard lock(mutex_);
   sockets_.erase(socket);
 }
 
-void IdleConnections::Stop() {
+bool OpenConnections::BeginWait(int socket) {
   const std::lock_guard lock(mutex_);
-  stopped_ = true;
-  for (const int socket : sockets_) shutdown(socket, SHUT_RD);
+  if (!stopped_) sockets_[socket] = true;
+  return !stopped_;
 }
 
-bool IdleConnections::stopped() const {
+void OpenConnections::EndWait(int socket) {
   const std::lock_guard lock(mutex_);
-  return stopped_;
+  sockets_[socket] = false;
+}
+
+void OpenConnections::StopWaiting() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  for (const auto& [socket, waits] : sockets_) {
+    if (waits) shutdown(socket, SHUT_RD);
+  }
+}
+
+void OpenConnections::CutOff() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  for (const auto& [socket, waits] : sockets_) shutdown(socket, SHUT_RDWR);
 }
 
 }  // namespace profile_service

@@ -3,54 +3,84 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <mutex>
-#include <set>
 #include <string>
 
 namespace profile_service {
 
-/// A connection of an HTTP server, which can tell whether its client has left.
+/// How long a client may keep a connection busy, however little it sends or takes at a time.
+struct ConnectionLimits {
+  /// Until the next request begins.
+  std::chrono::milliseconds idle = std::chrono::seconds(5);
+  /// From the first byte of a request to its last.
+  std::chrono::milliseconds request = std::chrono::seconds(5);
+  /// From the first byte of an answer to its last.
+  std::chrono::milliseconds answer = std::chrono::seconds(10);
+};
+
+/// A connection of an HTTP server, which can tell whether its client has left. Used by one thread.
 class Connection {
  public:
   /// Leaves the socket open when it is destroyed.
-  explicit Connection(int socket) : socket_(socket) {}
+  Connection(int socket, const ConnectionLimits& limits) : socket_(socket), limits_(limits) {}
 
-  /// The client has closed it, or its side of it.
-  bool IsGone() const;
-  /// Blocks until a request begins: true; or the client has left, or has asked for nothing this long.
-  bool AwaitRequest(std::chrono::milliseconds limit) const;
+  /// Blocks until a request begins, whose limit begins with it: true; or the client has left, or has asked for nothing too long.
+  bool AwaitRequest();
+  /// While a request is answered: whether nobody is there any more. A client that has closed its side only still wants its
+  /// answer; it looks like one that has closed everything, until something is sent to it. With `may_ask`, for HTTP/1.1, that is
+  /// an interim `100 Continue`, which clients pass over, and which is refused where nobody is left.
+  bool IsGone(bool may_ask);
+  /// The request did not come in time.
+  bool request_overdue() const { return overdue_; }
 
-  /// As httplib::Stream wants them. They block for 5 s at most.
-  bool AwaitReadable() const;
-  bool AwaitWritable() const;
-  /// -1: failed; 0: the client has left.
+  /// As httplib::Stream wants them.
+  bool HasReadAhead() const { return begin_ < end_; }
+  bool AwaitReadable();
+  bool AwaitWritable();
+  /// How much; -1: failed, or took too long; 0: the client sends no more.
   std::ptrdiff_t Read(char* data, std::size_t size);
-  std::ptrdiff_t Write(const char* data, std::size_t size) const;
+  /// All of it, or -1: failed, or took too long.
+  std::ptrdiff_t Write(const char* data, std::size_t size);
   void NameRemote(std::string& ip, int& port) const;
   void NameLocal(std::string& ip, int& port) const;
   int socket() const { return socket_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const int socket_;
+  const ConnectionLimits limits_;
+  Clock::time_point request_deadline_;
+  Clock::time_point answer_deadline_;
+  /// Since something was read last, something was written.
+  bool answers_ = false;
+  bool overdue_ = false;
+  bool asked_ = false;
   /// What was read ahead: a request is asked for byte by byte.
   std::array<char, 4096> ahead_{};
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
 
-/// The sockets on which no request is under way, so that they can be closed when the server stops. *Thread-safe.*
-class IdleConnections {
+/// The sockets of a server, so that they can be closed when it stops. *Thread-safe.*
+class OpenConnections {
  public:
-  /// False: the server has stopped.
-  bool Add(int socket);
+  void Add(int socket);
+  /// Before it is closed.
   void Remove(int socket);
+  /// A request is awaited on it. False: the server has stopped.
+  bool BeginWait(int socket);
+  void EndWait(int socket);
   /// Ends the wait of all, and of all that come.
-  void Stop();
-  bool stopped() const;
+  void StopWaiting();
+  /// Ends whatever goes on: nothing more is read or written.
+  void CutOff();
 
  private:
-  mutable std::mutex mutex_;
-  std::set<int> sockets_;
+  std::mutex mutex_;
+  /// Whether it waits.
+  std::map<int, bool> sockets_;
   bool stopped_ = false;
 };
 

@@ -40,6 +40,9 @@ HttpError ErrorFor(absl::StatusCode code) {
   }
 }
 
+/// The word of the client's own log and metrics.
+std::string LabelOf(userclient::Rejection rejection) { return std::string(userclient::RejectionLabel(rejection)); }
+
 /// Whole seconds, as the header wants them, and never too few.
 std::string RetryAfter(const absl::Status& status) {
   const std::optional<std::chrono::nanoseconds> wait = userclient::RetryAfterOf(status).has_value()
@@ -57,7 +60,7 @@ Answer FailureAnswer(const absl::Status& status) {
   const HttpError error = ErrorFor(status.code());
   const std::optional<userclient::Rejection> rejection = userclient::RejectionOf(status);
   Json problem = {{"title", error.title}, {"status", error.status}, {"code", CodeName(status.code())}};
-  if (rejection) problem["rejection"] = std::string(userclient::RejectionName(*rejection));
+  if (rejection) problem["rejection"] = LabelOf(*rejection);
   if (error.status < 500) {
     problem["detail"] = std::string(status.message());
     Json fields = Json::array();
@@ -71,7 +74,7 @@ Answer FailureAnswer(const absl::Status& status) {
   answer.content_type = "application/problem+json";
   if (error.status == 503) answer.headers.emplace_back("Retry-After", RetryAfter(status));
   answer.log = {{"code", CodeName(status.code())}, {"error", std::string(status.message())}};
-  if (rejection) answer.log["rejection"] = std::string(userclient::RejectionName(*rejection));
+  if (rejection) answer.log["rejection"] = LabelOf(*rejection);
   if (const std::optional<userclient::CallReport> report = userclient::ReportOf(status)) {
     answer.log["attempts"] = report->attempts.size();
   }

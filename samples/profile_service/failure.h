@@ -8,9 +8,9 @@ namespace profile_service {
 /// How a failed call of the user service is told to whoever asked over HTTP. What they did wrong is theirs to know (4xx, with the
 /// server's words and fields); what is wrong behind this service is told by its code alone (5xx), and in full in the log.
 ///
-///   kCircuitOpen           503, Retry-After as long as the breaker stays open
-///   kBulkheadFull, kThrottled, kShutdown             503, Retry-After: 1
-///   kDeadlineTooShort      504
+///   circuit_open           503, Retry-After as long as the breaker stays open
+///   bulkhead_full, throttled, shutdown               503, Retry-After: 1
+///   deadline_too_short     504
 ///   INVALID_ARGUMENT, OUT_OF_RANGE                   400
 ///   NOT_FOUND              404
 ///   ALREADY_EXISTS, ABORTED, FAILED_PRECONDITION     409

@@ -51,6 +51,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->type_name("N")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  app.add_option("--operations-listen", flags.operations_listen,
+                 "Where to serve probes, metrics and the status page, and nowhere else; without it, at --listen like the rest")
+      ->type_name("HOST:PORT");
   AddDuration(app, "--timeout", flags.timeout, "How long a request may take that brings no X-Request-Timeout");
   AddDuration(app, "--max-timeout", flags.max_timeout, "How long any request may take");
   AddDuration(app, "--fallback-max-age", flags.fallback_max_age,

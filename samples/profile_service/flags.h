@@ -13,6 +13,8 @@ namespace profile_service {
 /// The command line.
 struct Flags {
   std::string listen = "127.0.0.1:8080";
+  /// Without it: where the rest is.
+  std::optional<std::string> operations_listen{};
   int threads = 64;
   std::string target{};
   std::optional<std::string> config{};

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <concepts>
 #include <condition_variable>
 #include <exception>
 #include <iostream>
@@ -14,7 +13,6 @@
 #include <optional>
 #include <system_error>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -27,99 +25,118 @@
 namespace profile_service {
 namespace {
 
-constexpr std::chrono::seconds kKeepAlive(5);
+/// For the answers of calls that were cancelled when the server ends.
+constexpr std::chrono::seconds kLastWords(1);
 constexpr int kBacklog = 511;
 constexpr std::size_t kLongestBody = 64 << 10;
 
 /// What this thread serves at the moment.
-thread_local const Connection* present_connection = nullptr;
+thread_local Connection* present_connection = nullptr;
 thread_local std::optional<Inbound> present_request;
 thread_local Json present_log = Json::object();
 
-template <class Request>
-concept TellsWhetherItsClientHasLeft = requires(const Request& request) {
-  { request.is_connection_closed() } -> std::convertible_to<bool>;
-};
-
-/// The connection in the clothes that cpp-httplib wants.
+/// The connection in the clothes that cpp-httplib wants: what all versions have of them. A template, so that the virtual
+/// functions are those of the version that there is.
 template <class Stream>
-class ConnectionStream final : public Stream {
+class ConnectionStreamParts : public Stream {
  public:
-  explicit ConnectionStream(Connection& connection) : connection_(connection) {}
+  explicit ConnectionStreamParts(Connection& connection) : connection_(connection) {}
 
-  bool is_readable() const override { return connection_.AwaitReadable(); }
-  bool is_writable() const override { return connection_.AwaitWritable(); }
   ssize_t read(char* data, std::size_t size) override { return connection_.Read(data, size); }
   ssize_t write(const char* data, std::size_t size) override { return connection_.Write(data, size); }
   void get_remote_ip_and_port(std::string& ip, int& port) const override { connection_.NameRemote(ip, port); }
   void get_local_ip_and_port(std::string& ip, int& port) const override { connection_.NameLocal(ip, port); }
   socket_t socket() const override { return connection_.socket(); }
 
+ protected:
+  Connection& connection() const { return connection_; }
+
  private:
   Connection& connection_;
 };
 
-/// For versions of cpp-httplib before 0.18.7, whose requests cannot tell: serves the connections itself. Both are templates so
-/// that later versions, which have other virtual functions, never get to see them.
-template <class Server, class Stream>
-class ServerOfConnections : public Server {
+/// Up to 0.18, its streams wait when they are asked whether they are readable.
+template <class Stream>
+class ConnectionStream final : public ConnectionStreamParts<Stream> {
  public:
+  using ConnectionStreamParts<Stream>::ConnectionStreamParts;
+  bool is_readable() const override { return this->connection().AwaitReadable(); }
+  bool is_writable() const override { return this->connection().AwaitWritable(); }
+};
+
+template <class Stream>
+concept SaysThatItWaits = requires(const Stream& stream) {
+  stream.wait_readable();
+};
+
+template <SaysThatItWaits Stream>
+class ConnectionStream<Stream> final : public ConnectionStreamParts<Stream> {
+ public:
+  using ConnectionStreamParts<Stream>::ConnectionStreamParts;
+  bool is_readable() const override { return this->connection().HasReadAhead(); }
+  bool wait_readable() const override { return this->connection().AwaitReadable(); }
+  bool wait_writable() const override { return this->connection().AwaitWritable(); }
+  time_t duration() const override { return 0; }
+};
+
+/// Serves the connections itself: the library limits each read and each write of a request, and neither all of them nor a stop.
+template <class Base, class Stream>
+class ServerOfConnections : public Base {
+ public:
+  void Configure(const ConnectionLimits& limits, int keep_at_most) {
+    limits_ = limits;
+    keep_at_most_ = keep_at_most;
+  }
   /// The library's own backlog of 5 turns a burst of new connections into waits of a second.
   void WidenBacklog() { ::listen(this->svr_sock_, kBacklog); }
-  /// While more connections than this are served, none is kept once its request is answered: each occupies a thread.
-  void KeepAtMost(int connections) { keep_at_most_ = connections; }
-  void StopIdle() { idle_.Stop(); }
+  OpenConnections& connections() { return connections_; }
 
  private:
   bool process_and_close_socket(socket_t socket) override {
-    Connection connection(socket);
+    Connection connection(socket, limits_);
     ConnectionStream<Stream> stream(connection);
     present_connection = &connection;
+    connections_.Add(socket);
     ++served_;
     bool fine = true;
-    while (idle_.Add(socket)) {
-      const bool asked = connection.AwaitRequest(kKeepAlive);
-      idle_.Remove(socket);
-      bool closed = false;
-      if (asked) fine = this->process_request(stream, served_ > keep_at_most_, closed, nullptr);
-      if (!asked || !fine || closed) break;
+    bool closed = false;
+    while (fine && !closed && connections_.BeginWait(socket)) {
+      const bool asked = connection.AwaitRequest();
+      connections_.EndWait(socket);
+      if (!asked) break;
+      fine = Process(stream, served_ > keep_at_most_, closed) && !connection.request_overdue();
     }
     --served_;
     present_connection = nullptr;
+    connections_.Remove(socket);
     shutdown(socket, SHUT_RDWR);
     close(socket);
     return fine;
   }
 
-  IdleConnections idle_;
-  std::atomic<int> served_ = 0;
+  /// Later versions want to be told who is there.
+  template <class AnyStream>
+  bool Process(AnyStream& stream, bool close_afterwards, bool& closed) {
+    // A part of a profile is of no use to anybody: ranges are passed over, as RFC 9110 allows.
+    const auto ignore_ranges = [](httplib::Request& request) { request.ranges.clear(); };
+    if constexpr (requires { this->process_request(stream, close_afterwards, closed, ignore_ranges); }) {
+      return this->process_request(stream, close_afterwards, closed, ignore_ranges);
+    } else {
+      std::string remote, local;
+      int remote_port = 0, local_port = 0;
+      stream.get_remote_ip_and_port(remote, remote_port);
+      stream.get_local_ip_and_port(local, local_port);
+      return this->process_request(stream, remote, remote_port, local, local_port, close_afterwards, closed, ignore_ranges);
+    }
+  }
+
+  ConnectionLimits limits_;
   int keep_at_most_ = 0;
+  OpenConnections connections_;
+  std::atomic<int> served_ = 0;
 };
 
-using Server = std::conditional_t<TellsWhetherItsClientHasLeft<httplib::Request>, httplib::Server,
-                                  ServerOfConnections<httplib::Server, httplib::Stream>>;
-
-template <class Request>
-bool IsGone(const Request& request) {
-  if constexpr (TellsWhetherItsClientHasLeft<Request>) {
-    return request.is_connection_closed();
-  } else {
-    return present_connection->IsGone();
-  }
-}
-
-/// Where they differ in what they need to be told.
-template <class AnyServer>
-void AfterBind(AnyServer& server, int threads) {
-  if constexpr (requires { server.WidenBacklog(); }) {
-    server.WidenBacklog();
-    server.KeepAtMost(threads / 2);
-  }
-}
-template <class AnyServer>
-void BeforeStop(AnyServer& server) {
-  if constexpr (requires { server.StopIdle(); }) server.StopIdle();
-}
+using Server = ServerOfConnections<httplib::Server, httplib::Stream>;
 
 /// The library's own also set SO_REUSEPORT: a second server on the same port would start in silence.
 void SetSocketOptions(socket_t socket) {
@@ -132,12 +149,12 @@ struct Address {
   int port = 0;
 };
 
-absl::StatusOr<Address> ParseAddress(const std::string& text) {
+absl::StatusOr<Address> ParseAddress(const std::string& flag, const std::string& text) {
   const std::size_t colon = text.rfind(':');
   Address address;
   if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &address.port) || address.port < 0 ||
       address.port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("--listen: \"", text, "\" is no HOST:PORT, like 127.0.0.1:8080 or [::]:8080"));
+    return absl::InvalidArgumentError(absl::StrCat(flag, ": \"", text, "\" is no HOST:PORT, like 127.0.0.1:8080 or [::]:8080"));
   }
   address.host = text.substr(0, colon);
   if (address.host.starts_with('[') && address.host.ends_with(']'))
@@ -151,6 +168,8 @@ std::string TitleOf(int status) {
       return "The request is wrong";
     case 404:
       return "There is nothing here";
+    case 408:
+      return "The request took too long to come";
     case 413:
       return "The body is too long";
     case 414:
@@ -174,11 +193,13 @@ class HttpServer::Impl {
     server_.new_task_queue = [threads = options_.threads] { return new httplib::ThreadPool(static_cast<std::size_t>(threads)); };
     server_.set_socket_options(SetSocketOptions);
     server_.set_tcp_nodelay(true);
-    server_.set_keep_alive_timeout(kKeepAlive.count());
+    // It only says so in its answers.
+    server_.set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(options_.limits.idle).count());
+    server_.Configure(options_.limits, options_.threads / 2);
     server_.set_payload_max_length(kLongestBody);
     server_.set_default_headers({{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}});
     server_.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-      present_request.emplace(request, [&request] { return IsGone(request); });
+      present_request.emplace(request, [may_ask = request.version == "HTTP/1.1"] { return present_connection->IsGone(may_ask); });
       present_log = Json::object();
       response.set_header("X-Request-Id", present_request->id());
       return Server::HandlerResponse::Unhandled;
@@ -187,6 +208,7 @@ class HttpServer::Impl {
       Fill(response, Problem(500, "This service failed", "The log tells more."));
     });
     server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+      if (present_connection->request_overdue()) response.status = 408;
       // Answers of handlers have their body.
       if (response.body.empty()) Fill(response, Problem(response.status, TitleOf(response.status), kSeeReadme));
     });
@@ -194,12 +216,13 @@ class HttpServer::Impl {
   }
 
   ~Impl() {
-    Stop(std::chrono::nanoseconds::zero());
-    if (listener_.joinable()) listener_.join();
+    if (!listener_.joinable()) return;
+    if (!Stop(kLastWords)) server_.connections().CutOff();
+    listener_.join();
   }
 
   absl::Status Bind() {
-    const absl::StatusOr<Address> wanted = ParseAddress(options_.listen);
+    const absl::StatusOr<Address> wanted = ParseAddress(options_.listen_flag, options_.listen);
     if (!wanted.ok()) return wanted.status();
     errno = 0;
     int port = wanted->port;
@@ -207,9 +230,9 @@ class HttpServer::Impl {
         port == 0 ? (port = server_.bind_to_any_port(wanted->host)) > 0 : server_.bind_to_port(wanted->host, wanted->port);
     if (!bound) {
       const std::string reason = errno == 0 ? "there is no such address here" : std::generic_category().message(errno);
-      return absl::UnavailableError(absl::StrCat("--listen: cannot listen on ", options_.listen, ": ", reason));
+      return absl::UnavailableError(absl::StrCat(options_.listen_flag, ": cannot listen on ", options_.listen, ": ", reason));
     }
-    AfterBind(server_, options_.threads);
+    server_.WidenBacklog();
     const bool v6 = wanted->host.find(':') != std::string::npos;
     address_ = absl::StrCat(v6 ? "[" : "", wanted->host, v6 ? "]" : "", ":", port);
     return absl::OkStatus();
@@ -233,12 +256,15 @@ class HttpServer::Impl {
       ended_ = true;
       changed_.notify_all();
     });
+    // Only then can it be stopped.
+    std::unique_lock lock(mutex_);
+    while (!ended_ && !server_.is_running()) changed_.wait_for(lock, std::chrono::milliseconds(1));
   }
 
   bool Stop(std::chrono::nanoseconds limit) {
     if (!listener_.joinable()) return true;
-    BeforeStop(server_);
-    server_.stop();
+    server_.connections().StopWaiting();
+    if (!std::exchange(stopped_, true)) server_.stop();
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, limit, [this] { return ended_; });
   }
@@ -301,6 +327,7 @@ class HttpServer::Impl {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ended_ = false;
+  bool stopped_ = false;
 };
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "answer.h"
+#include "connection.h"
 #include "inbound.h"
 
 namespace profile_service {
@@ -15,24 +16,29 @@ namespace profile_service {
 struct HttpServerOptions {
   /// "127.0.0.1:8080", "[::1]:8080"; port 0 takes a free one.
   std::string listen{};
+  /// What errors call it.
+  std::string listen_flag = "--listen";
   /// Connections that are served at the same time; further ones wait. Seven eighths of them may have a request under way that is
   /// not quiet; further requests are refused with 503.
   int threads = 64;
   /// Given a JSON object for every request.
   std::function<void(std::string_view line)> log{};
-  /// Paths that machines ask all the time (probes, scrapes): only their failures are logged, and they are always let in.
+  /// Paths that machines ask all the time (probes, scrapes): only their failures are logged, and they may have the threads that
+  /// others may not. A thread must be free all the same: where clients may be slow or idle, give them a server of their own.
   std::function<bool(std::string_view path)> is_quiet{};
+  ConnectionLimits limits{};
 };
 
 /// An HTTP/1.1 server made of cpp-httplib: every request has an id, a line in the log and an answer in JSON whatever happens, and
-/// its handler can ask whether the client still waits. *Thread-safe* once it has started.
+/// its handler can ask whether the client still waits. It knows no ranges: a `Range` header changes nothing. Start and Stop
+/// belong to one thread; the rest is *thread-safe*.
 class HttpServer {
  public:
   using Handler = std::function<Answer(const Inbound& inbound)>;
 
   /// Takes the port; serves after Start. *Errors:* INVALID_ARGUMENT for what is no address, UNAVAILABLE if it cannot be had.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Bind(HttpServerOptions options);
-  /// Waits for the requests under way.
+  /// As Stop, for a second; then it closes the connections, whatever goes on there, and waits for the handlers alone.
   ~HttpServer();
 
   /// `pattern` is a regular expression for the whole path. Before Start only.

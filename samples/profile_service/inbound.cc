@@ -44,6 +44,23 @@ bool IsTraceparent(std::string_view text) {
   return !zeros(text.substr(3, 32)) && !zeros(text.substr(36, 16));
 }
 
+/// Empty without one that is valid. Two are none: nobody knows which to follow.
+std::string TraceparentOf(const httplib::Request& request) {
+  if (request.get_header_value_count("traceparent") != 1) return "";
+  std::string traceparent = request.get_header_value("traceparent");
+  return IsTraceparent(traceparent) ? traceparent : "";
+}
+
+/// A list, which may come in several headers.
+std::string TracestateOf(const httplib::Request& request) {
+  std::string tracestate;
+  const auto [begin, end] = request.headers.equal_range("tracestate");
+  for (auto part = begin; part != end; ++part) {
+    if (!part->second.empty()) absl::StrAppend(&tracestate, tracestate.empty() ? "" : ",", part->second);
+  }
+  return tracestate;
+}
+
 /// What may stand in gRPC metadata.
 bool IsPrintable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -69,8 +86,8 @@ Inbound::Inbound(const httplib::Request& request, std::function<bool()> is_gone)
 }
 
 std::string Inbound::trace_id() const {
-  const std::string traceparent = http_.get_header_value("traceparent");
-  return IsTraceparent(traceparent) ? traceparent.substr(3, 32) : "";
+  const std::string traceparent = TraceparentOf(http_);
+  return traceparent.empty() ? "" : traceparent.substr(3, 32);
 }
 
 absl::StatusOr<userclient::CallOptions> Inbound::Options(const TimeoutRules& rules, std::stop_token stop) const {
@@ -81,9 +98,9 @@ absl::StatusOr<userclient::CallOptions> Inbound::Options(const TimeoutRules& rul
   options.timeout = std::max(*timeout - (std::chrono::steady_clock::now() - arrived_), std::chrono::nanoseconds::zero());
   options.stop = std::move(stop);
   options.metadata.emplace_back("x-request-id", id_);
-  if (const std::string traceparent = http_.get_header_value("traceparent"); IsTraceparent(traceparent)) {
+  if (const std::string traceparent = TraceparentOf(http_); !traceparent.empty()) {
     options.metadata.emplace_back("traceparent", traceparent);
-    const std::string tracestate = http_.get_header_value("tracestate");
+    const std::string tracestate = TracestateOf(http_);
     if (!tracestate.empty() && IsPrintable(tracestate)) options.metadata.emplace_back("tracestate", tracestate);
   }
   return options;

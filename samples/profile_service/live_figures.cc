@@ -127,7 +127,7 @@ void LiveFigures::OnCircuitChange(const userclient::ObservedClient& /*client*/, 
 
 void LiveFigures::OnClientEvent(const userclient::ObservedClient& /*client*/, const userclient::ClientEvent& event) {
   Note({{"time", NowAsText()},
-        {"kind", std::string(ClientEventName(event.kind))},
+        {"kind", std::string(ClientEventLabel(event.kind))},
         {"severity", SeverityOf(event.kind)},
         {"subject", event.subject},
         {"text", userclient::Describe(event)}});

@@ -57,6 +57,9 @@ userclient::LogLevel LevelOf(std::string_view name) {
   return userclient::LogLevel::kFailures;
 }
 
+/// So many machines ask at the same time: probes, scrapes, and pages that are open.
+constexpr int kOperationsThreads = 8;
+
 bool IsAskedByMachines(std::string_view path) {
   constexpr std::array<std::string_view, 5> kPaths = {"/", "/healthz", "/readyz", "/metrics", "/status.json"};
   return std::find(kPaths.begin(), kPaths.end(), path) != kPaths.end();
@@ -79,10 +82,13 @@ absl::StatusOr<userclient::UserClient> Connect(const Flags& flags, const std::sh
   return client;
 }
 
-void Route(HttpServer& server, ProfileApi& profiles, const OperationsApi& operations, const Metrics& metrics) {
+void RouteProfiles(HttpServer& server, ProfileApi& profiles) {
   server.Get("/profiles/([^/]+)", [&](const Inbound& inbound) { return profiles.Get(inbound, inbound.http().matches[1]); });
   server.Get("/profiles", [&](const Inbound& inbound) { return profiles.List(inbound); });
   server.Post("/profiles", [&](const Inbound& inbound) { return profiles.Create(inbound); });
+}
+
+void RouteOperations(HttpServer& server, const OperationsApi& operations, const Metrics& metrics) {
   server.Get("/healthz", [](const Inbound&) { return OperationsApi::Health(); });
   server.Get("/readyz", [&](const Inbound&) { return operations.Ready(); });
   server.Get("/metrics", [&](const Inbound&) { return metrics.scrape(); });
@@ -118,6 +124,10 @@ bool Drain(const Flags& flags, Lifecycle& lifecycle, HttpServer& server, const u
   return answered && ended;
 }
 
+int CouldNotStart(const absl::Status& status) {
+  return Fail(absl::IsInvalidArgument(status) ? kWrongUsage : kCouldNotRun, status);
+}
+
 int Run(const Flags& flags) {
   if (absl::Status fine = CheckFlags(flags); !fine.ok()) return Fail(kWrongUsage, fine);
 
@@ -127,24 +137,38 @@ int Run(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  absl::StatusOr<std::shared_ptr<LineLog>> log = LineLog::Open(flags.log);
+  const absl::StatusOr<std::shared_ptr<LineLog>> log = LineLog::Open(flags.log);
   if (!log.ok()) return Fail(kCouldNotRun, log.status());
   const absl::StatusOr<Metrics> metrics = profile_service::MakeMetrics();
   if (!metrics.ok()) return Fail(kCouldNotRun, metrics.status());
   const auto figures = std::make_shared<LiveFigures>();
   const absl::StatusOr<userclient::UserClient> client = Connect(flags, *log, figures, *metrics);
-  if (!client.ok()) return Fail(absl::IsInvalidArgument(client.status()) ? kWrongUsage : kCouldNotRun, client.status());
+  if (!client.ok()) return CouldNotStart(client.status());
+
+  const auto write_log = [log = *log](std::string_view line) { log->Write(line); };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
-      HttpServer::Bind({.listen = flags.listen,
-                        .threads = flags.threads,
-                        .log = [log = *log](std::string_view line) { log->Write(line); },
-                        .is_quiet = IsAskedByMachines});
-  if (!server.ok()) return Fail(absl::IsInvalidArgument(server.status()) ? kWrongUsage : kCouldNotRun, server.status());
+      HttpServer::Bind({.listen = flags.listen, .threads = flags.threads, .log = write_log, .is_quiet = IsAskedByMachines});
+  if (!server.ok()) return CouldNotStart(server.status());
+  std::unique_ptr<HttpServer> operations_server;
+  if (flags.operations_listen) {
+    absl::StatusOr<std::unique_ptr<HttpServer>> bound = HttpServer::Bind({.listen = *flags.operations_listen,
+                                                                          .listen_flag = "--operations-listen",
+                                                                          .threads = kOperationsThreads,
+                                                                          .log = write_log,
+                                                                          .is_quiet = IsAskedByMachines});
+    if (!bound.ok()) return CouldNotStart(bound.status());
+    operations_server = *std::move(bound);
+  }
 
   const auto lifecycle = std::make_shared<Lifecycle>();
   ProfileApi profiles(*client, {.usual = flags.timeout, .longest = flags.max_timeout}, flags.fallback_max_age);
-  const OperationsApi operations(*client, figures, lifecycle, [&] { return (*server)->requests_under_way(); });
-  Route(**server, profiles, operations, *metrics);
+  const OperationsApi operations(*client, figures, lifecycle, *log, [&] { return (*server)->requests_under_way(); });
+  RouteProfiles(**server, profiles);
+  RouteOperations(operations_server ? *operations_server : **server, operations, *metrics);
+  if (operations_server) {
+    operations_server->Start();
+    std::cout << "operations on " << operations_server->address() << std::endl;
+  }
   (*server)->Start();
   std::cout << "listening on " << (*server)->address() << std::endl;
 
@@ -157,8 +181,10 @@ int Run(const Flags& flags) {
   sigwait(&signals, &signal);
   ArmSecondSignal(signals);
   const bool clean = Drain(flags, *lifecycle, **server, *client);
-  // Its handlers use what is above.
+  // Their handlers use what is above, and those of the operations also the other server.
+  operations_server.reset();
   server->reset();
+  (*log)->Close();
   return clean ? 0 : kCouldNotRun;
 }
 

@@ -29,11 +29,9 @@ Answer OperationsApi::Ready() const {
 
 Answer OperationsApi::Status() const {
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_;
-  const Json service = {{"name", "profile_service"},
-                        {"version", USERCLIENT_VERSION_STRING},
-                        {"phase", PhaseName(lifecycle_->phase())},
-                        {"uptime", uptime.count()},
-                        {"requests_under_way", requests_under_way_()}};
+  const Json service = {
+      {"name", "profile_service"}, {"version", USERCLIENT_VERSION_STRING},        {"phase", PhaseName(lifecycle_->phase())},
+      {"uptime", uptime.count()},  {"requests_under_way", requests_under_way_()}, {"log_lines_lost", log_->lost()}};
   Answer answer;
   answer.body = absl::StrCat("{\"service\":", ToText(service), ",\"client\":", userclient::ToJson(client_.Snapshot()),
                              ",\"live\":", ToText(figures_->ToJson()), "}\n");

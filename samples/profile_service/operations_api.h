@@ -8,6 +8,7 @@
 
 #include "answer.h"
 #include "lifecycle.h"
+#include "line_log.h"
 #include "live_figures.h"
 #include "userclient/user_client.h"
 
@@ -17,10 +18,12 @@ namespace profile_service {
 class OperationsApi {
  public:
   OperationsApi(userclient::UserClient client, std::shared_ptr<const LiveFigures> figures,
-                std::shared_ptr<const Lifecycle> lifecycle, std::function<int()> requests_under_way)
+                std::shared_ptr<const Lifecycle> lifecycle, std::shared_ptr<const LineLog> log,
+                std::function<int()> requests_under_way)
       : client_(std::move(client)),
         figures_(std::move(figures)),
         lifecycle_(std::move(lifecycle)),
+        log_(std::move(log)),
         requests_under_way_(std::move(requests_under_way)) {}
 
   /// GET /healthz: alive, because it answers.
@@ -36,6 +39,7 @@ class OperationsApi {
   const userclient::UserClient client_;
   const std::shared_ptr<const LiveFigures> figures_;
   const std::shared_ptr<const Lifecycle> lifecycle_;
+  const std::shared_ptr<const LineLog> log_;
   const std::function<int()> requests_under_way_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

@@ -2,13 +2,12 @@
 //
 // Exit status: 0 after a clean drain, 1 if it could not start or the drain limit cut calls off, 2 for wrong usage.
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -18,22 +17,25 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "manual/completion.h"
 #include "manual/footer_lines.h"
 #include "manual/man_page.h"
 #include "manual/program_view.h"
+#include "profile_service/line_log.h"
 #include "userclient/server/user_server.h"
 #include "userclient/version.h"
 
 namespace {
+
+using profile_service::LineLog;
 
 constexpr char kFooter[] =
     "SIGTERM and SIGINT drain it: health says NOT_SERVING, then no new calls are taken, and those in flight go on to the limit; "
@@ -110,6 +112,13 @@ int Fail(int exit_status, const absl::Status& status) {
   return Fail(exit_status, InTermsOfFlags({status.message().data(), status.message().size()}));
 }
 
+/// What is wrong with it, or nothing. CLI::PositiveNumber looks for what lies outside, and finds nothing wrong with NaN.
+std::string CheckRateLimit(const std::string& text) {
+  double rate = 0;
+  const bool fine = absl::SimpleAtod(text, &rate) && rate > 0 && std::isfinite(rate);
+  return fine ? "" : absl::StrCat("\"", text, "\" is no number above 0");
+}
+
 void AddFlags(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "user_server " USERCLIENT_VERSION_STRING);
   app.add_option("--listen", flags.listen, "HOST:PORT to serve on; port 0 takes a free one")->capture_default_str();
@@ -146,7 +155,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--require-deadline", flags.require_deadline, "refuse calls that bring no deadline (INVALID_ARGUMENT)");
   CLI::Option* rate = app.add_option("--rate-limit", flags.rate_limit,
                                      "take N calls a second, and refuse more with the time to wait (RESOURCE_EXHAUSTED)")
-                          ->check(CLI::PositiveNumber);
+                          ->check(CheckRateLimit, "POSITIVE");
   app.add_option("--rate-burst", flags.rate_burst, "how many of them at once after a pause; without it, those of a second")
       ->check(CLI::PositiveNumber)
       ->needs(rate);
@@ -183,37 +192,6 @@ absl::StatusOr<std::shared_ptr<userclient::UserStore>> OpenStore(const std::stri
   if (text == "memory") return userclient::MakeMemoryUserStore();
   return userclient::OpenSqliteUserStore(text.substr(std::string_view("sqlite:").size()));
 }
-
-/// Writes whole lines with one system call each, so that lines of many threads never mix. A log that cannot be written must not
-/// stop the service.
-class LineLog {
- public:
-  static absl::StatusOr<std::shared_ptr<LineLog>> Open(const std::string& file) {
-    const int descriptor = file == "-" ? dup(STDOUT_FILENO) : open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (descriptor < 0)
-      return absl::NotFoundError(absl::StrCat("--log: cannot write to ", file, ": ", std::generic_category().message(errno)));
-    return std::make_shared<LineLog>(descriptor);
-  }
-
-  explicit LineLog(int descriptor) : descriptor_(descriptor) {}
-  ~LineLog() { close(descriptor_); }
-  LineLog(const LineLog&) = delete;
-  LineLog& operator=(const LineLog&) = delete;
-
-  void Write(std::string_view line) {
-    std::string text(line);
-    text.push_back('\n');
-    for (size_t written = 0; written < text.size();) {
-      const ssize_t count = write(descriptor_, text.data() + written, text.size() - written);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return;
-      written += static_cast<size_t>(count);
-    }
-  }
-
- private:
-  const int descriptor_;
-};
 
 /// What is wrong with the flags taken together.
 absl::Status CheckFlags(const Flags& flags) {

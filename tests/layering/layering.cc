@@ -271,7 +271,7 @@ const std::vector<Room>& Rooms() {
        .rooms = {"include/userclient"}},
       {.folder = "samples/user_server",
        .libraries = {kStandard, kPosix, kAbseil, kGeneratedMessages, kJson, kCommandLine},
-       .rooms = {"include/userclient", "include/userclient/server", "samples/manual"}},
+       .rooms = {"include/userclient", "include/userclient/server", "samples/manual", "samples/profile_service"}},
   };
   return kRooms;
 }
@@ -283,6 +283,8 @@ const std::vector<Exception>& Exceptions() {
       {"include/userclient/service_client.h", "grpcpp/generic/generic_stub.h"},
       {"include/userclient/service_client.h", "grpcpp/support/stub_options.h"},
       {"include/userclient/service_client.h", "grpcpp/support/status.h"},
+      // It only declares types of OpenTelemetry, in the namespace of its version.
+      {"include/userclient/opentelemetry.h", "opentelemetry/version.h"},
       // A header for those who have GoogleMock; the library itself does not need it.
       {"include/userclient/testing/mock_user_service.h", "gmock/gmock.h"},
   };

@@ -108,6 +108,25 @@ TEST(InboundTest, WhatIsNoTraceGoesNowhere) {
   }
 }
 
+TEST(InboundTest, StatesOfATraceAreOneList) {
+  const auto options =
+      OptionsOf({{"traceparent", kTraceparent}, {"tracestate", "one=1,two=2"}, {"tracestate", ""}, {"tracestate", "three=3"}});
+
+  EXPECT_THAT(options->metadata, Contains(Pair("tracestate", "one=1,two=2,three=3")));
+}
+
+TEST(InboundTest, TwoParentsOfATraceAreNone) {
+  httplib::Request request;
+  request.headers = {{"traceparent", kTraceparent}, {"traceparent", kTraceparent}, {"tracestate", "vendor=1"}};
+  const Inbound inbound(request, [] { return false; });
+
+  const auto options = inbound.Options({}, {});
+
+  EXPECT_EQ(inbound.trace_id(), "");
+  EXPECT_THAT(options->metadata, Not(Contains(Pair("traceparent", ::testing::_))));
+  EXPECT_THAT(options->metadata, Not(Contains(Pair("tracestate", ::testing::_))));
+}
+
 TEST(InboundTest, AnIdThatCouldForgeALogIsReplaced) {
   httplib::Request request;
   request.headers = {{"X-Request-Id", "a\" \"b"}};

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/numbers.h"
+
 namespace profile_service::testing {
 namespace {
 
@@ -22,6 +24,12 @@ httplib::Client ClientOf(const ProfileServiceProcess& service) {
   httplib::Client client(service.host(), service.port());
   client.set_read_timeout(30s);
   return client;
+}
+
+int PortOf(const std::string& line) {
+  int port = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(line.substr(line.rfind(':') + 1), &port)) << line;
+  return port;
 }
 
 httplib::Response Answer(httplib::Result result) {
@@ -68,16 +76,20 @@ std::string Config(const std::string& circuit_breaker, int seats) {
 ProfileServiceProcess::ProfileServiceProcess(const std::string& target, const std::vector<std::string>& flags)
     : program_(Arguments(target, flags)) {
   std::string line = program_.ReadLine();
-  // The log of the client comes first.
-  while (line.starts_with('{')) line = program_.ReadLine();
-  const std::size_t colon = line.rfind(':');
-  EXPECT_EQ(line.substr(0, colon), "listening on 127.0.0.1");
+  // Lines of the log may come before, between and after.
+  for (; !line.starts_with("listening on 127.0.0.1:") && !line.empty(); line = program_.ReadLine()) {
+    if (line.starts_with("operations on 127.0.0.1:")) operations_port_ = PortOf(line);
+  }
   host_ = "127.0.0.1";
-  port_ = std::stoi(line.substr(colon + 1));
+  port_ = PortOf(line);
 }
 
 httplib::Response ProfileServiceProcess::Get(const std::string& path, const httplib::Headers& headers) const {
   return Answer(ClientOf(*this).Get(path, headers));
+}
+
+httplib::Response ProfileServiceProcess::GetOperations(const std::string& path) const {
+  return Answer(httplib::Client(host_, operations_port_).Get(path));
 }
 
 httplib::Response ProfileServiceProcess::Post(const std::string& path, const std::string& body,

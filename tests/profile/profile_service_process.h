@@ -38,6 +38,8 @@ std::string Config(const std::string& circuit_breaker = "", int seats = 100);
 class ProfileServiceProcess {
  public:
   explicit ProfileServiceProcess(const std::string& target, const std::vector<std::string>& flags = {});
+  /// What `--operations-listen 127.0.0.1:0` serves.
+  httplib::Response GetOperations(const std::string& path) const;
 
   const std::string& host() const { return host_; }
   int port() const { return port_; }
@@ -60,6 +62,7 @@ class ProfileServiceProcess {
   userclient::testing::Program program_;
   std::string host_;
   int port_ = 0;
+  int operations_port_ = 0;
 };
 
 }  // namespace profile_service::testing

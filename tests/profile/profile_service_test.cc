@@ -1,11 +1,7 @@
 // samples/profile_service over HTTP, in a process of its own, with a server behind it that is sick as the test says.
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -21,6 +17,7 @@
 
 #include "absl/strings/numbers.h"
 #include "tests/profile/profile_service_process.h"
+#include "tests/profile/raw_client.h"
 #include "userclient/testing/flaky_user_server.h"
 
 namespace profile_service::testing {
@@ -129,36 +126,14 @@ TEST_F(ProfileServiceTest, TraceAndRequestIdGoOnToTheServerAndIntoTheLog) {
   EXPECT_EQ(line["trace_id"], trace);
 }
 
-/// A client that asks and does not wait for the answer.
-class ImpatientClient {
- public:
-  ImpatientClient(const ProfileServiceProcess& service, const std::string& path) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(service.port()));
-    inet_pton(AF_INET, service.host().c_str(), &address.sin_addr);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n";
-    EXPECT_EQ(send(socket_, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
-  }
-  ~ImpatientClient() { Leave(); }
-  ImpatientClient(const ImpatientClient&) = delete;
-  ImpatientClient& operator=(const ImpatientClient&) = delete;
-
-  void Leave() {
-    if (socket_ >= 0) close(socket_);
-    socket_ = -1;
-  }
-
- private:
-  int socket_;
-};
+std::string RequestOf(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n"; }
 
 TEST_F(ProfileServiceTest, AClientThatLeavesCancelsItsCalls) {
   ProfileServiceProcess service(server_.address(), Flags());
   server_.Script("GetUser", {Hang()});
   server_.Script("StreamActivity", {Hang()});
-  ImpatientClient client(service, "/profiles/u-1");
+  RawClient client(service.port());
+  client.Send(RequestOf("/profiles/u-1"));
   ASSERT_TRUE(server_.AwaitAttempts("GetUser", 1));
   ASSERT_TRUE(server_.AwaitAttempts("StreamActivity", 1));
 
@@ -170,13 +145,42 @@ TEST_F(ProfileServiceTest, AClientThatLeavesCancelsItsCalls) {
   EXPECT_EQ(service.Status()["client"]["calls_in_flight"], 0);
 }
 
+TEST_F(ProfileServiceTest, AClientThatOnlySendsNoMoreGetsItsProfile) {
+  const ProfileServiceProcess service(server_.address(), Flags());
+  server_.Script("GetUser", {Delay(500ms)});
+  const RawClient client(service.port());
+
+  client.Send(RequestOf("/profiles/u-1"));
+  client.EndSending();
+
+  EXPECT_THAT(client.ReadAll(), AllOf(HasSubstr("HTTP/1.1 200 OK\r\n"), HasSubstr("user1@example.com")));
+}
+
+TEST_F(ProfileServiceTest, ARangeDoesNotCutAProfile) {
+  const ProfileServiceProcess service(server_.address(), Flags());
+
+  const httplib::Response response = service.Get("/profiles/u-1", {{"Range", "bytes=0-9"}});
+
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(Parsed(response)["email"], "user1@example.com");
+}
+
+TEST_F(ProfileServiceTest, ALogThatNobodyReadsHoldsNobodyUp) {
+  const ProfileServiceProcess service(server_.address(), Flags());
+
+  // Twice what a pipe holds.
+  for (int i = 0; i < 800; ++i) ASSERT_EQ(service.Get("/nothing/here").status, 404);
+
+  EXPECT_EQ(service.Status()["service"]["log_lines_lost"], 0);
+}
+
 TEST_F(ProfileServiceTest, WhileTheCircuitIsOpenTheLastAnswerStandsInAndSaysSo) {
   const ProfileServiceProcess service(server_.address(), Flags(Config(kBreaker)));
   ASSERT_EQ(service.Get("/profiles/u-1").status, 200);
   server_.ScriptRepeatedly("GetUser", {Fail(absl::StatusCode::kUnavailable)});
 
   const httplib::Response response = service.GetUntil("/profiles/u-1", [](const httplib::Response& answer) {
-    return answer.status != 200 || Parsed(answer).value("reason", "") == "kCircuitOpen";
+    return answer.status != 200 || Parsed(answer).value("reason", "") == "circuit_open";
   });
 
   EXPECT_EQ(response.status, 200);
@@ -190,7 +194,7 @@ TEST_F(ProfileServiceTest, WhileTheCircuitIsOpenWhatIsNotKnownIsRefusedWithTheTi
   server_.ScriptRepeatedly("GetUser", {Fail(absl::StatusCode::kUnavailable)});
 
   const httplib::Response response = service.GetUntil(
-      "/profiles/u-2", [](const httplib::Response& answer) { return Parsed(answer).value("rejection", "") == "kCircuitOpen"; });
+      "/profiles/u-2", [](const httplib::Response& answer) { return Parsed(answer).value("rejection", "") == "circuit_open"; });
 
   EXPECT_EQ(response.status, 503);
   int seconds = 0;
@@ -201,13 +205,14 @@ TEST_F(ProfileServiceTest, WhileTheCircuitIsOpenWhatIsNotKnownIsRefusedWithTheTi
 TEST_F(ProfileServiceTest, AFullCompartmentRefusesAtOnce) {
   const ProfileServiceProcess service(server_.address(), Flags(Config("", /*seats=*/1)));
   server_.Script("GetUser", {Hang()});
-  const ImpatientClient first(service, "/profiles/u-1");
+  const RawClient first(service.port());
+  first.Send(RequestOf("/profiles/u-1"));
   ASSERT_TRUE(server_.AwaitAttempts("GetUser", 1));
 
   const httplib::Response response = service.Get("/profiles?page_size=1");
 
   EXPECT_EQ(response.status, 503);
-  EXPECT_EQ(Parsed(response)["rejection"], "kBulkheadFull");
+  EXPECT_EQ(Parsed(response)["rejection"], "bulkhead_full");
   EXPECT_EQ(response.get_header_value("Retry-After"), "1");
 }
 
@@ -216,8 +221,11 @@ TEST_F(ProfileServiceTest, HoweverManyRequestsHangProbesAreAnswered) {
   flags.insert(flags.end(), {"--threads", "8"});
   const ProfileServiceProcess service(server_.address(), flags);
   server_.ScriptRepeatedly("GetUser", {Hang()});
-  std::vector<std::unique_ptr<ImpatientClient>> hanging;
-  for (int i = 0; i < 7; ++i) hanging.push_back(std::make_unique<ImpatientClient>(service, "/profiles/u-1"));
+  std::vector<std::unique_ptr<RawClient>> hanging;
+  for (int i = 0; i < 7; ++i) {
+    hanging.push_back(std::make_unique<RawClient>(service.port()));
+    hanging.back()->Send(RequestOf("/profiles/u-1"));
+  }
   ASSERT_TRUE(server_.AwaitAttempts("GetUser", 7));
 
   const httplib::Response alive = service.Get("/healthz");
@@ -227,6 +235,35 @@ TEST_F(ProfileServiceTest, HoweverManyRequestsHangProbesAreAnswered) {
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.get_header_value("Retry-After"), "1");
   EXPECT_EQ(server_.attempts("GetUser"), 7);
+}
+
+TEST_F(ProfileServiceTest, OperationsOfTheirOwnAreNotForEverybody) {
+  std::vector<std::string> flags = Flags();
+  flags.insert(flags.end(), {"--operations-listen", "127.0.0.1:0"});
+  const ProfileServiceProcess service(server_.address(), flags);
+
+  for (const char* path : {"/", "/status.json", "/metrics", "/healthz", "/readyz"}) {
+    EXPECT_EQ(service.Get(path).status, 404) << path;
+    EXPECT_NE(service.GetOperations(path).status, 404) << path;
+  }
+  EXPECT_EQ(service.Get("/profiles/u-1").status, 200);
+  EXPECT_EQ(service.GetOperations("/profiles/u-1").status, 404);
+}
+
+TEST_F(ProfileServiceTest, HoweverManyClientsAreSlowProbesOfTheirOwnListenerAreAnswered) {
+  std::vector<std::string> flags = Flags();
+  flags.insert(flags.end(), {"--threads", "8", "--operations-listen", "127.0.0.1:0"});
+  const ProfileServiceProcess service(server_.address(), flags);
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 16; ++i) {
+    slow.push_back(std::make_unique<RawClient>(service.port()));
+    slow.back()->Send("G");
+  }
+
+  const httplib::Response alive = service.GetOperations("/healthz");
+
+  EXPECT_EQ(alive.status, 200);
+  for (const auto& client : slow) EXPECT_FALSE(client->AwaitAnything(0ms)) << "it was not there any more";
 }
 
 TEST_F(ProfileServiceTest, ProfilesAreListedPageByPage) {
@@ -383,6 +420,23 @@ TEST_F(ProfileServiceTest, WhatTakesLongerThanTheDrainLimitIsCutOff) {
   EXPECT_THAT(ended.err, HasSubstr("--drain-limit"));
 }
 
+TEST_F(ProfileServiceTest, AClientThatDribblesDoesNotKeepItFromEnding) {
+  std::vector<std::string> flags = Flags();
+  flags.insert(flags.end(), {"--drain-notice", "0s", "--drain-limit", "200ms"});
+  ProfileServiceProcess service(server_.address(), flags);
+  const RawClient client(service.port());
+  client.Send("POST /profiles HTTP/1.1\r\nHost: test\r\nContent-Length: 60000\r\nExpect: 100-continue\r\n\r\n");
+  ASSERT_EQ(client.Read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  auto dribbling = std::async(std::launch::async, [&] { return client.DribbleUntilAnswered(); });
+
+  service.program().Signal(SIGTERM);
+  const Program::Result ended = service.program().Wait();
+
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_THAT(ended.err, HasSubstr("--drain-limit"));
+  EXPECT_TRUE(dribbling.get());
+}
+
 Program::Result Execute(const std::vector<std::string>& flags) {
   std::vector<std::string> arguments = {PROFILE_SERVICE_PROGRAM};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -393,6 +447,8 @@ TEST(ProfileServiceFlagsTest, WrongUsageSaysWhatToChange) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> mistakes = {
       {{}, "--target is required"},
       {{"--target", "127.0.0.1:1", "--listen", "8080"}, "--listen: \"8080\" is no HOST:PORT"},
+      {{"--target", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--operations-listen", "8081"},
+       "--operations-listen: \"8081\" is no HOST:PORT"},
       {{"--target", "127.0.0.1:1", "--timeout", "fast"}, "\"fast\" is no duration"},
       {{"--target", "127.0.0.1:1", "--max-timeout", "1s"}, "--max-timeout: must not be less than --timeout"},
       {{"--target", "127.0.0.1:1", "--cert", "c.pem"}, "--cert: needs --key"},
@@ -435,7 +491,8 @@ TEST(OperationsDocumentTest, NamesOnlyMetricsThatThereAre) {
   const std::string operations = TextOf(OPERATIONS_DOCUMENT);
   const std::string telemetry = TextOf(TELEMETRY_DOCUMENT);
   const std::regex metric("(grpc_client|userclient)_[a-z_]+");
-  const std::set<std::string> labels = {"userclient_compartment", "userclient_state", "userclient_reason", "userclient_event"};
+  const std::set<std::string> labels = {"userclient_compartment", "userclient_state", "userclient_reason", "userclient_event",
+                                        "userclient_rejection"};
   int metrics = 0;
 
   for (std::sregex_iterator found(operations.begin(), operations.end(), metric); found != std::sregex_iterator(); ++found) {

@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <limits>
 #include <regex>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/e2e/program.h"
 #include "tests/profile/browser.h"
@@ -139,17 +143,17 @@ TEST_F(StatusPageTest, NothingRunsThatIsNotItsOwn) {
               Not(ContainsRegex("(https?:)?//[a-z]+\\.")));
 }
 
-/// Serves the page and one status of a real service, and then no other.
-class ServiceThatFallsSilent {
+/// Serves the page of a real service, and a status that the test made, at most so often.
+class CannedService {
  public:
-  explicit ServiceThatFallsSilent(const ProfileServiceProcess& real)
-      : page_(real.Get("/")), status_(real.Get("/status.json").body) {
+  CannedService(const ProfileServiceProcess& real, const Json& status, int answers = std::numeric_limits<int>::max())
+      : page_(real.Get("/")), status_(status.dump()), answers_(answers) {
     server_.Get("/", [this](const httplib::Request&, httplib::Response& response) {
       response.set_header("Content-Security-Policy", page_.get_header_value("Content-Security-Policy"));
       response.set_content(page_.body, "text/html");
     });
     server_.Get("/status.json", [this](const httplib::Request&, httplib::Response& response) {
-      if (asked_++ == 0) {
+      if (asked_++ < answers_) {
         response.set_content(status_, "application/json");
       } else {
         response.status = 503;
@@ -158,18 +162,19 @@ class ServiceThatFallsSilent {
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
-  ~ServiceThatFallsSilent() {
+  ~CannedService() {
     server_.stop();
     thread_.join();
   }
-  ServiceThatFallsSilent(const ServiceThatFallsSilent&) = delete;
-  ServiceThatFallsSilent& operator=(const ServiceThatFallsSilent&) = delete;
+  CannedService(const CannedService&) = delete;
+  CannedService& operator=(const CannedService&) = delete;
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
 
  private:
   const httplib::Response page_;
   const std::string status_;
+  const int answers_;
   std::atomic<int> asked_ = 0;
   httplib::Server server_;
   int port_ = 0;
@@ -178,7 +183,7 @@ class ServiceThatFallsSilent {
 
 TEST_F(StatusPageTest, SaysThatTheServiceDoesNotAnswerAnyMore) {
   const ProfileServiceProcess real(server_.address());
-  const ServiceThatFallsSilent service(real);
+  const CannedService service(real, real.Status(), /*answers=*/1);
 
   const std::string page = OpenPage(service.url(), 5);
 
@@ -186,6 +191,43 @@ TEST_F(StatusPageTest, SaysThatTheServiceDoesNotAnswerAnyMore) {
   EXPECT_THAT(page,
               ContainsRegex("id=\"silence\" role=\"alert\">profile_service does not answer .HTTP 503.. What is shown is from "));
   EXPECT_THAT(page, HasSubstr("data-compartment=\"reads\""));
+}
+
+TEST_F(StatusPageTest, EveryStateOfACircuitIsShownAndOnlyClosedIsGood) {
+  const ProfileServiceProcess real(server_.address(), {"--config", directory_.Write("config.json", Config(kBreaker))});
+  Json status = real.Status();
+  Json& compartments = status["client"]["compartments"];
+  const std::string name = "reads";
+  const auto reads = std::find_if(compartments.begin(), compartments.end(), [&](const Json& one) { return one["name"] == name; });
+  ASSERT_NE(reads, compartments.end());
+  Json& breaker = (*reads)["breaker"];
+  const std::vector<std::array<std::string, 3>> states = {{
+      {"closed", "good", "all circuits closed"},
+      {"open", "bad", name + " open"},
+      {"half_open", "warning", name + " half-open"},
+      {"forced_open", "bad", name + " forced open"},
+      {"forced_closed", "warning", name + " forced closed"},
+      {"new_in_2030", "warning", name + " new_in_2030"},
+      {"constructor", "warning", name + " constructor"},
+  }};
+  for (const auto& [state, mood, text] : states) {
+    breaker["state"] = state;
+    const CannedService service(real, status);
+
+    const std::string page = OpenPage(service.url(), 2);
+
+    EXPECT_THAT(page, ContainsRegex("id=\"overall\" class=\"pill " + mood + "\"[^>]*>" + text + "<")) << state;
+    EXPECT_THAT(page, ContainsRegex("class=\"card marked-" + mood + "\" data-compartment=\"" + name + "\" data-state=\"" + state))
+        << state;
+  }
+}
+
+TEST_F(StatusPageTest, WithoutCircuitBreakersItSaysSo) {
+  const ProfileServiceProcess real(server_.address(), {"--config", directory_.Write("config.json", Config())});
+
+  const std::string page = OpenPage(real.url(), 2);
+
+  EXPECT_THAT(page, ContainsRegex("id=\"overall\" class=\"pill idle\"[^>]*>no circuit breakers<"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 """The manifests of samples/profile_service fit together, and userctl accepts the service config in them.
 
-kubernetes_test.py MANIFESTS USERCTL
+kubernetes_test.py MANIFESTS USERCTL [PROGRAM...]: the programs whose flags the manifests use, as far as they were built.
 """
 
 import json
@@ -19,6 +19,7 @@ except ImportError:
 
 MANIFESTS = pathlib.Path(sys.argv[1])
 USERCTL = sys.argv[2]
+PROGRAMS = {pathlib.Path(program).name: program for program in sys.argv[3:]}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -39,6 +40,21 @@ def container(deployment):
 
 def flags(deployment):
     return dict(arg.removeprefix("--").split("=", 1) for arg in container(deployment)["args"] if "=" in arg)
+
+
+def port_of(pod, name):
+    return next(port["containerPort"] for port in pod["ports"] if port["name"] == name)
+
+
+def stages():
+    """Of the Containerfile: the instructions of each, by its name."""
+    found = {}
+    text = re.sub(r"\\\n", "", (MANIFESTS / "Containerfile").read_text())
+    for line in (line for line in text.splitlines() if line and not line.startswith("#")):
+        if line.startswith("FROM "):
+            stage = found.setdefault(line.split(" AS ")[1], [])
+        stage.append(line)
+    return found
 
 
 def seconds(text):
@@ -101,9 +117,70 @@ class KubernetesTest(unittest.TestCase):
                 self.assertEqual(flags(manifest)["listen"], f"0.0.0.0:{port}")
                 self.assertIn("readinessProbe", pod)
                 self.assertIn("livenessProbe", pod)
+                served = [port["name"] for port in pod["ports"]] + [port["containerPort"] for port in pod["ports"]]
                 for probe in (pod[name] for name in pod if name.endswith("Probe")):
                     asked = next(probe[how] for how in ("grpc", "httpGet", "tcpSocket") if how in probe)["port"]
-                    self.assertIn(asked, (port, pod["ports"][0]["name"]))
+                    self.assertIn(asked, served)
+
+    def test_operations_have_a_port_of_their_own_that_no_service_leads_to(self):
+        pod = container(find("Deployment", "profile-service"))
+        operations = port_of(pod, "operations")
+
+        self.assertEqual(flags(find("Deployment", "profile-service"))["operations-listen"], f"0.0.0.0:{operations}")
+        self.assertEqual(pod["livenessProbe"]["httpGet"]["port"], "operations")
+        self.assertEqual(pod["readinessProbe"]["httpGet"]["port"], "operations")
+        for port in find("Service", "profile-service")["spec"]["ports"]:
+            self.assertNotIn(port["targetPort"], ("operations", operations))
+
+    def test_users_outlive_their_pod_and_are_all_in_one_place(self):
+        deployment = find("Deployment", "user-server")
+        spec = deployment["spec"]["template"]["spec"]
+        store = pathlib.PurePath(flags(deployment)["store"].removeprefix("sqlite:"))
+        mount = next(m for m in container(deployment)["volumeMounts"] if pathlib.PurePath(m["mountPath"]) in store.parents)
+        volume = next(v for v in spec["volumes"] if v["name"] == mount["name"])
+
+        self.assertEqual(deployment["spec"]["replicas"], 1)
+        self.assertEqual(deployment["spec"]["strategy"]["type"], "Recreate")
+        self.assertTrue(flags(deployment)["store"].startswith("sqlite:"))
+        self.assertFalse(mount.get("readOnly", False))
+        self.assertEqual(spec["securityContext"]["fsGroup"], spec["securityContext"]["runAsUser"])
+        find("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+
+    def test_every_image_is_built_by_the_containerfile(self):
+        version = re.search(r"project\(userclient\s+VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+        for deployment in ("user-server", "profile-service"):
+            with self.subTest(deployment=deployment):
+                manifest = find("Deployment", deployment)
+                name, tag = container(manifest)["image"].split(":")
+                stage = stages()[name]
+                user = manifest["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
+
+                self.assertEqual(tag, version)
+                self.assertIn(f'ENTRYPOINT ["/usr/bin/{deployment.replace("-", "_")}"]', stage)
+                self.assertIn(f"USER {user}:{user}", stage)
+
+    def test_the_containerfile_copies_what_there_is(self):
+        package = (ROOT / "cmake/UserclientPackage.cmake").read_text()
+        for line in (line for stage in stages().values() for line in stage if line.startswith("COPY ")):
+            with self.subTest(line=line):
+                source = line.split()[1]
+                if source.startswith("--from="):
+                    self.assertIn(source.removeprefix("--from="), stages())
+                elif source.startswith("build/release/package/"):
+                    self.assertIn(f"_PACKAGE_NAME {pathlib.PurePath(source).name.split('_')[0]})", package)
+                else:
+                    self.assertTrue((ROOT / source).exists())
+
+    def test_programs_know_the_flags_that_they_are_given(self):
+        for deployment in ("user-server", "profile-service"):
+            with self.subTest(deployment=deployment):
+                program = PROGRAMS.get(deployment.replace("-", "_"))
+                if program is None:
+                    self.skipTest("it was not built")
+                told = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+
+                for arg in container(find("Deployment", deployment))["args"]:
+                    self.assertIn(arg.split("=")[0], re.findall(r"--[a-z-]+", told))
 
     def test_probes_of_the_profile_service_ask_what_it_serves(self):
         pod = container(find("Deployment", "profile-service"))
@@ -112,7 +189,7 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(pod["livenessProbe"]["httpGet"]["path"], "/healthz")
         self.assertEqual(pod["readinessProbe"]["httpGet"]["path"], "/readyz")
         self.assertEqual(annotations["prometheus.io/path"], "/metrics")
-        self.assertEqual(annotations["prometheus.io/port"], str(pod["ports"][0]["containerPort"]))
+        self.assertEqual(annotations["prometheus.io/port"], str(port_of(pod, "operations")))
 
     def test_a_server_has_the_time_to_drain_and_clients_that_to_notice(self):
         server = find("Deployment", "user-server")

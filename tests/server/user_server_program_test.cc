@@ -381,8 +381,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"--drain-limit", "ten"}, 2, "--drain-limit: \"ten\" is no duration"},
         Refusal{{"--production", "--faults", "{}"}, 2, "--faults: not with --production"},
         Refusal{{"--production", "--admin", "127.0.0.1:0"}, 2, "--admin: not with --production"},
-        Refusal{{"--rate-limit", "0"}, 2, "--rate-limit"}, Refusal{{"--rate-burst", "5"}, 2, "--rate-limit"},
-        Refusal{{"--max-concurrent", "0"}, 2, "--max-concurrent"},
+        Refusal{{"--rate-limit", "0"}, 2, "--rate-limit: \"0\" is no number above 0"},
+        Refusal{{"--rate-limit", "nan"}, 2, "--rate-limit: \"nan\" is no number above 0"},
+        Refusal{{"--rate-limit", "inf"}, 2, "--rate-limit: \"inf\" is no number above 0"},
+        Refusal{{"--rate-burst", "5"}, 2, "--rate-limit"}, Refusal{{"--max-concurrent", "0"}, 2, "--max-concurrent"},
         Refusal{{"--max-connection-age", "0s"}, 2, "--max-connection-age: must be more than 0"},
         Refusal{{"--max-connection-age-grace", "x"}, 2, "--max-connection-age-grace: \"x\" is no duration"},
         Refusal{{"--tls-cert", "x.pem"}, 2, "--tls-key"}));

@@ -1,0 +1,158 @@
+// The HTTP server of samples/profile_service before clients that are slow, half gone, or never end.
+
+#include "http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "tests/profile/raw_client.h"
+
+namespace profile_service {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using testing::RawClient;
+using ::testing::StartsWith;
+
+/// A server with a few handlers, on a free port.
+class Served {
+ public:
+  explicit Served(HttpServerOptions options = {}) {
+    options.listen = "127.0.0.1:0";
+    server_ = *HttpServer::Bind(std::move(options));
+    server_->Get("/text", [](const Inbound&) { return Answer{.body = "0123456789"}; });
+    server_->Get("/much", [](const Inbound&) { return Answer{.body = std::string(64 << 20, 'x')}; });
+    server_->Post("/text", [](const Inbound& inbound) { return Answer{.body = inbound.http().body}; });
+    server_->Get("/gone", [this](const Inbound& inbound) {
+      const auto deadline = std::chrono::steady_clock::now() + 30s;
+      while (!inbound.gone() && !let_go_ && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+      return Answer{.body = inbound.gone() ? "gone" : "there", .log = {{"gone", inbound.gone()}}};
+    });
+    server_->Start();
+  }
+
+  int port() const { return std::stoi(server_->address().substr(server_->address().rfind(':') + 1)); }
+  HttpServer& server() { return *server_; }
+  /// Ends what /gone waits for.
+  void LetGo() { let_go_ = true; }
+  void End() { server_.reset(); }
+
+ private:
+  std::atomic<bool> let_go_ = false;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST(HttpServerTest, ARequestMustComeWithinItsLimitHoweverSteadilyItComes) {
+  Served served({.limits = {.request = 300ms}});
+  const RawClient client(served.port());
+  client.Send("GET /text HTTP/1.1\r\nHost: test\r\nX-Long: ");
+
+  ASSERT_TRUE(client.DribbleUntilAnswered());
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST(HttpServerTest, SoMustItsBody) {
+  Served served({.limits = {.request = 300ms}});
+  const RawClient client(served.port());
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\nContent-Length: 60000\r\n\r\n");
+
+  ASSERT_TRUE(client.DribbleUntilAnswered());
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST(HttpServerTest, AnAnswerMustBeTakenWithinItsLimitHoweverSteadilyItIsTaken) {
+  std::promise<void> logged;
+  Served served({.log = [&](std::string_view) { logged.set_value(); }, .limits = {.answer = 300ms}});
+  const RawClient client(served.port());
+  client.Send("GET /much HTTP/1.1\r\nHost: test\r\n\r\n");
+
+  const std::jthread slow([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && !client.Read(1000).empty()) std::this_thread::sleep_for(1ms);
+  });
+
+  EXPECT_EQ(logged.get_future().wait_for(30s), std::future_status::ready);
+}
+
+TEST(HttpServerTest, EndsWhateverAClientDoes) {
+  Served served({.limits = {.request = 1h}});
+  const RawClient client(served.port());
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\nContent-Length: 60000\r\nExpect: 100-continue\r\n\r\n");
+  ASSERT_EQ(client.Read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  auto dribbling = std::async(std::launch::async, [&] { return client.DribbleUntilAnswered(); });
+
+  EXPECT_FALSE(served.server().Stop(100ms));
+  auto ended = std::async(std::launch::async, [&] { served.End(); });
+
+  EXPECT_EQ(ended.wait_for(20s), std::future_status::ready);
+  EXPECT_TRUE(dribbling.get());
+}
+
+TEST(HttpServerTest, ARangeChangesNothing) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("GET /text HTTP/1.1\r\nHost: test\r\nRange: bytes=2-3\r\nConnection: close\r\n\r\n");
+
+  const std::string answer = client.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n0123456789"));
+}
+
+TEST(HttpServerTest, AClientThatOnlySendsNoMoreGetsItsAnswer) {
+  Served served;
+  const RawClient client(served.port());
+  client.Send("GET /gone HTTP/1.1\r\nHost: test\r\n\r\n");
+  client.EndSending();
+
+  // It has been asked whether it is still there, and says nothing against it.
+  ASSERT_EQ(client.Read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  served.LetGo();
+
+  const std::string answer = client.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nthere"));
+}
+
+TEST(HttpServerTest, AClientOfHttp10IsNotAsked) {
+  Served served;
+  const RawClient client(served.port());
+  client.Send("GET /gone HTTP/1.0\r\n\r\n");
+  client.EndSending();
+  ASSERT_FALSE(client.AwaitAnything(100ms));
+
+  served.LetGo();
+
+  const std::string answer = client.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nthere"));
+}
+
+TEST(HttpServerTest, AClientThatHasGoneIsNoticed) {
+  std::promise<std::string> logged;
+  Served served({.log = [&](std::string_view line) { logged.set_value(std::string(line)); }});
+  RawClient client(served.port());
+  client.Send("GET /gone HTTP/1.1\r\nHost: test\r\n\r\n");
+
+  client.Leave();
+
+  auto line = logged.get_future();
+  ASSERT_EQ(line.wait_for(20s), std::future_status::ready);
+  EXPECT_THAT(line.get(), HasSubstr("\"gone\":true"));
+}
+
+}  // namespace
+}  // namespace profile_service
