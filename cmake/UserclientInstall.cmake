@@ -78,7 +78,12 @@ foreach(program IN ITEMS userctl user_server)
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/ DESTINATION ${data_dir}/proto FILES_MATCHING PATTERN "*.proto")
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/service_config DESTINATION ${data_dir} FILES_MATCHING PATTERN "*.json")
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Documents, which link to each other as they do in the source.
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/README.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  FILES_MATCHING PATTERN "*.md" PATTERN "grafana_dashboard.json")
 
 # find_package.
 install(EXPORT userclientTargets NAMESPACE userclient:: DESTINATION ${package_dir})

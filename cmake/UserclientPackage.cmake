@@ -1,9 +1,13 @@
 # `cpack`, for a build of this project on its own: an archive that holds the prefix, and on Debian two packages:
-#   libuserclient-dev   headers, static libraries, CMake and pkg-config files, protos, service configs
+#   libuserclient-dev   headers, static libraries, CMake and pkg-config files, protos, service configs, documents
 #   userclient-tools    userctl and user_server
 set(CPACK_GENERATOR TGZ)
 set(CPACK_PACKAGE_VENDOR "the userclient authors")
-set(CPACK_PACKAGE_CONTACT ${CPACK_PACKAGE_VENDOR})
+# Debian wants an address. Nobody can be reached at this one (RFC 2606): who publishes the packages gives theirs.
+set(USERCLIENT_PACKAGE_MAINTAINER "${CPACK_PACKAGE_VENDOR} <authors@userclient.invalid>" CACHE STRING
+  "Who answers for the Debian packages: Name <address>")
+mark_as_advanced(USERCLIENT_PACKAGE_MAINTAINER)
+set(CPACK_PACKAGE_CONTACT ${USERCLIENT_PACKAGE_MAINTAINER})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
@@ -32,6 +36,8 @@ if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
   set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
   set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
   set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+  set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/UserclientDebianFiles.cmake)
+  set(CPACK_USERCLIENT_CHANGELOG ${PROJECT_SOURCE_DIR}/CHANGELOG.md)
 
   userclient_debian_needs(needs_grpc "${gRPC_VERSION}" libgrpc++-dev)
   userclient_debian_needs(needs_protobuf "${Protobuf_VERSION}" libprotobuf-dev)
@@ -50,7 +56,7 @@ if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
   endforeach()
   string(JOIN ", " CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS ${recommends})
   set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "userclient-tools")
-  set(CPACK_COMPONENT_DEV_DESCRIPTION "Headers, static libraries, CMake and pkg-config files, protos and service configs.")
+  set(CPACK_COMPONENT_DEV_DESCRIPTION "Headers, static libraries, CMake and pkg-config files, protos, service configs and documents.")
 
   set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME userclient-tools)
   set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION net)

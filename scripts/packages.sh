@@ -11,8 +11,11 @@ packages_build=(
   nlohmann-json3-dev libcli11-dev libcpp-httplib-dev libsqlite3-dev libgtest-dev libgmock-dev prometheus-cpp-dev
 )
 # iproute2 and iptables: a network of its own for the pod that is cut off, and for packets that are lost.
-# chromium: opens the status page of samples/profile_service.
-packages_test=(dnsmasq-base openssl=openssl procps iproute2=ip iptables=iptables dpkg-dev=dpkg-shlibdeps file=file python3-yaml chromium=chromium)
+# chromium: opens the status page of samples/profile_service. man-db, zsh and fish: read what the programs tell of themselves.
+packages_test=(
+  dnsmasq-base openssl=openssl procps iproute2=ip iptables=iptables dpkg-dev=dpkg-shlibdeps file=file python3-yaml chromium=chromium
+  man-db=man zsh=zsh fish=fish
+)
 packages_demo=(dnsmasq-base procps)
 packages_chaos=(dnsmasq-base util-linux=setpriv iproute2=ip iptables=iptables)
 packages_bench=(valgrind=valgrind libbenchmark-dev python3=python3)

@@ -76,6 +76,10 @@ enum class AnswerSource {
 /// "retry", "attempts exhausted": for people.
 std::string_view AttemptReasonName(AttemptReason reason);
 std::string_view CallEndName(CallEnd end);
+/// "fresh_token", "attempts_exhausted", "stale": for machines. The words of logs, metrics and JSON.
+std::string_view AttemptReasonLabel(AttemptReason reason);
+std::string_view CallEndLabel(CallEnd end);
+std::string_view AnswerSourceLabel(AnswerSource source);
 
 struct AttemptReport {
   AttemptReason reason = AttemptReason::kFirst;

@@ -60,6 +60,9 @@ enum class CircuitCause {
 /// "half-open", "failure ratio reached": for people.
 std::string_view CircuitStateName(CircuitState state);
 std::string_view CircuitCauseName(CircuitCause cause);
+/// "half_open", "failure_ratio": for machines. The words of logs, metrics and JSON.
+std::string_view CircuitStateLabel(CircuitState state);
+std::string_view CircuitCauseLabel(CircuitCause cause);
 
 /// One change of state.
 struct CircuitTransition {

@@ -44,6 +44,8 @@ struct ClientEvent {
 
 /// "config refused": for people.
 std::string_view ClientEventName(ClientEvent::Kind kind);
+/// "config_refused": for machines. The word of logs and metrics.
+std::string_view ClientEventLabel(ClientEvent::Kind kind);
 
 /// "config refused: /etc/users.json: methodConfig[0].timeout: must be more than 0": one line for a log.
 std::string Describe(const ClientEvent& event);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -43,6 +44,11 @@ struct ClientOptions {
   /// How often the files of the service config and of the credentials are read again; what has changed in them takes effect
   /// without a restart. What matters is the content, so files may be replaced in any way. 0: never; see UserClient::Reload.
   std::chrono::nanoseconds file_check_interval = std::chrono::seconds(5);
+
+  /// How many bytes of messages that are on their way gRPC may keep for this client. More than 0. Calls that would take more end
+  /// with RESOURCE_EXHAUSTED, so leave room for all the answers that come at the same time. Absent, as in gRPC: no limit; a server
+  /// that means harm then makes the client keep what it sends until the deadline (docs/hardening.md).
+  std::optional<int64_t> receive_memory_limit{};
 
   /// Told of every change of a circuit breaker's state.
   CircuitListener on_circuit_change{};

@@ -7,7 +7,7 @@
 ///   std::cout << userclient::ToJson(now);
 ///
 /// Its parts are read one after the other while calls go on, so a sum may be off by the calls of a moment. Cheap enough to be
-/// taken several times a second. Rates are the difference of two snapshots' traffic, divided by that of their uptimes.
+/// taken several times a second. Counts go up for ever; RatesBetween makes calls a second of two snapshots.
 
 #include <chrono>
 #include <cstdint>
@@ -42,10 +42,25 @@ struct TrafficCounts {
   friend bool operator==(const TrafficCounts&, const TrafficCounts&) = default;
 };
 
+/// How many of them a second.
+struct TrafficRates {
+  double calls = 0;
+  double failed_calls = 0;
+  double rejected_calls = 0;
+  double attempts = 0;
+  double failed_attempts = 0;
+  double retries = 0;
+  double hedges = 0;
+
+  friend bool operator==(const TrafficRates&, const TrafficRates&) = default;
+};
+
 struct BreakerSnapshot {
   CircuitState state = CircuitState::kClosed;
   /// Changes of state so far.
   uint64_t changes = 0;
+  /// How far back it looks (circuitBreaker.window).
+  std::chrono::nanoseconds window{};
   /// What the window holds. Only a closed breaker counts.
   int64_t calls = 0;
   int64_t failures = 0;
@@ -77,6 +92,8 @@ struct ChannelSnapshot {
 
 struct CompartmentSnapshot {
   std::string name{};
+  /// Whose calls it carries, by the present config: "user.v1.UserService/GetUser" and so on.
+  std::vector<std::string> methods{};
   /// Seats, as they are now; absent: any number of calls may be in flight.
   std::optional<int> limit{};
   /// The limit is found by adaptiveLimit.
@@ -135,8 +152,16 @@ struct ClientSnapshot {
 /// "READY", "TRANSIENT_FAILURE": as gRPC writes them.
 std::string_view ConnectivityName(Connectivity connectivity);
 
-/// As JSON, in one line. docs/telemetry.md describes its fields, which stay what they are within a major version; durations are
-/// seconds, times are Unix seconds, what is absent is null.
+/// What the whole client has done between two snapshots of it. nullopt if that cannot be told: `now` is not the later one, or the
+/// two are of different clients.
+std::optional<TrafficRates> RatesBetween(const ClientSnapshot& before, const ClientSnapshot& now);
+
+/// The same of counts that were taken `between` one another: of a compartment, for example. nullopt if `between` is not more
+/// than 0, or a count has gone back.
+std::optional<TrafficRates> RatesBetween(const TrafficCounts& before, const TrafficCounts& now, std::chrono::nanoseconds between);
+
+/// As JSON, in one line. docs/telemetry.md describes its fields, docs/versions.md says how long they stay what they are;
+/// durations are seconds, times are Unix seconds, what is absent is null.
 std::string ToJson(const ClientSnapshot& snapshot);
 
 }  // namespace userclient

@@ -12,6 +12,10 @@
 /// docs/telemetry.md describes every line. No request, no answer, no metadata and no credential is ever written; what a server
 /// says about an error is, unless `messages` is off. A call that is traced has a `trace_id`: that of its last attempt if an
 /// observer before this one traces, else the inbound one.
+///
+/// A line that cannot be written (a full disk, a pipe that nobody empties) is lost, and costs no call. The log goes on with the
+/// next one, and says first how many it has lost: {"event":"lines_lost","lines":3, ...}. A pipe whose reader has gone raises
+/// SIGPIPE, which ends a process that does not ignore it: std::signal(SIGPIPE, SIG_IGN), and its lines are lost like others.
 
 #include <functional>
 #include <iosfwd>
@@ -25,7 +29,8 @@ namespace userclient {
 
 /// Which calls get a line. Changes of breakers, and what the client notices between calls, always do.
 enum class LogLevel {
-  /// Those that ended with another status than OK, or with something else than the server's own answer.
+  /// Those that ended with another status than OK, also where something stood in for the answer (`stale`, `fallback`). A `shared`
+  /// answer that is OK is none of them.
   kFailures = 1,
   /// Also those that needed more than one attempt.
   kRetries = 2,
@@ -36,8 +41,8 @@ enum class LogLevel {
 };
 
 struct JsonLogOptions {
-  /// Given one line at a time, without its end, on the threads of calls: must not block for long, and not throw. Empty: to
-  /// standard error.
+  /// Given one line at a time, without its end, on the threads of calls: must not block for long, and not throw. Empty: whole
+  /// lines to file descriptor 2, past std::cerr.
   std::function<void(std::string_view line)> write{};
   LogLevel level = LogLevel::kFailures;
   /// Whether the messages of statuses are written: a server may put into them what no log should hold.
@@ -67,7 +72,9 @@ class JsonLog final : public Observer {
   std::mutex writing_;
 };
 
-/// Writes every line to a stream and flushes it. The stream must live as long as the log and be written to by nobody else.
+/// Writes every line to a stream and flushes it. The stream must live as long as the log and be written to by nobody else. What a
+/// failed write left in its state is cleared before the next line, and what it throws (std::ostream::exceptions) counts as a
+/// failed write. A line may be torn by one: what comes after it begins on a line of its own, so there may be an empty one.
 std::function<void(std::string_view line)> WriteLinesTo(std::ostream& stream);
 
 }  // namespace userclient

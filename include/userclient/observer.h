@@ -81,7 +81,8 @@ class CallState {
 ///
 /// *Must be thread-safe:* calls are told on many threads at once, of one call one thing after the other. All functions are called
 /// with no lock of the client's held, on the thread whose call or answer brought it about. So they must not block, or the call
-/// takes that much longer, and not throw. Blocking calls of the client are refused in them.
+/// takes that much longer. They must not throw either, none of them: an exception ends the process (std::terminate). Blocking
+/// calls of the client are refused in them.
 class Observer {
  public:
   Observer() = default;
@@ -89,7 +90,8 @@ class Observer {
   Observer& operator=(const Observer&) = delete;
   virtual ~Observer() = default;
 
-  /// A client has been made, and will tell of all that follows. Once for each client whose options name this observer.
+  /// A client has been made, and will tell of all that follows. Once for each client whose options name this observer;
+  /// options that name it twice are refused.
   virtual void OnClientStart(const ObservedClient& /*client*/) {}
 
   /// It is gone, and this is the last that is told of it.
@@ -99,9 +101,10 @@ class Observer {
   /// only until this returns. What it returns comes back with everything about this call; null: nothing.
   virtual std::unique_ptr<CallState> OnCallStart(const ObservedCall& /*call*/, const CallOptions& /*options*/) { return nullptr; }
 
-  /// What is added to `metadata`, which begins with what other observers have added, goes out with this attempt. A `traceparent`
-  /// takes the place of the caller's and of the inbound one, with its `tracestate`. The rules are those of
-  /// CallOptions::metadata; a pair that breaks them is left out, because a mistake in here must not cost a call.
+  /// What is added to `metadata`, which begins with what other observers have added, goes out with this attempt. A trace context
+  /// (TraceContext, as `traceparent` and `tracestate`) takes the place of the caller's and of the inbound one. The rules are
+  /// those of CallOptions::metadata; what breaks them, and a trace context that is none, is left out, because a mistake in here
+  /// must not cost a call.
   virtual void OnAttemptStart(const ObservedCall& /*call*/, const ObservedAttempt& /*attempt*/, CallState* /*state*/,
                               Metadata& /*metadata*/) {}
 
@@ -122,15 +125,16 @@ class Observer {
   virtual void OnClientEvent(const ObservedClient& /*client*/, const ClientEvent& /*event*/) {}
 };
 
-/// W3C trace context (https://www.w3.org/TR/trace-context/).
+/// W3C trace context (https://www.w3.org/TR/trace-context/). There is none without a `traceparent`, with two of them, and with
+/// one that is not as the standard has it; a `tracestate` alone is none either. Several `tracestate` headers are one list.
 struct TraceContext {
   /// Empty: there is none.
   std::string traceparent{};
   std::string tracestate{};
 };
 
-/// What a call would send if no observer added anything: the caller's own, in CallOptions::metadata, else that of the inbound
-/// call, CallOptions::parent.
+/// What a call sends if no observer adds one: the caller's own, in CallOptions::metadata, else that of the inbound call,
+/// CallOptions::parent. The two are never mixed, and trace headers that are no trace context are not sent.
 TraceContext InboundTrace(const CallOptions& options);
 
 }  // namespace userclient

@@ -2,30 +2,57 @@
 
 /// Traces and metrics for OpenTelemetry, with opentelemetry-cpp (its API alone). Link userclient::opentelemetry.
 ///
-///   opentelemetry::trace::Provider::SetTracerProvider(...);          // as every program that is traced does
-///   opentelemetry::metrics::Provider::SetMeterProvider(...);
-///   options.observers = {userclient::OpenTelemetryObserver::Create()};
+///   options.observers = {userclient::OpenTelemetryObserver::Create({.tracer_provider = tracers, .meter_provider = meters})};
 ///
 /// A call is a span, `Sent.user.v1.UserService.GetUser`, with a child for each attempt, `Attempt....` (gRFC A72). Its parent is a
 /// `traceparent` in CallOptions::metadata, else the span that is current on the calling thread, else the trace context of
-/// CallOptions::parent. Each attempt tells the server of itself by W3C trace context (`traceparent`, `tracestate`).
+/// CallOptions::parent. Each attempt tells the server of itself by W3C trace context (`traceparent`, `tracestate`), or what
+/// `propagator` writes.
 ///
 /// Metrics have the names of gRFC A66 and A96 and, for what gRPC does not have, `userclient.*`; docs/telemetry.md lists them.
 /// Give the histograms of durations the buckets that it names by a view: the API has no way to.
+
+#include <opentelemetry/version.h>
 
 #include <memory>
 #include <string_view>
 
 #include "userclient/observer.h"
 
+OPENTELEMETRY_BEGIN_NAMESPACE
+namespace context::propagation {
+class TextMapPropagator;
+}  // namespace context::propagation
+namespace metrics {
+class MeterProvider;
+}  // namespace metrics
+namespace trace {
+class TracerProvider;
+}  // namespace trace
+OPENTELEMETRY_END_NAMESPACE
+
 namespace userclient {
 
 struct OpenTelemetryOptions {
   bool traces = true;
   bool metrics = true;
+  /// Whether `grpc.client.*` is among the metrics. Where gRPC's own OpenTelemetry plugin is registered it has metrics of the same
+  /// names, and everything would be counted twice.
+  bool grpc_metrics = true;
+  /// Whether the messages of statuses are in the descriptions of spans, after their codes: a server may put into them what no
+  /// tracing backend should hold.
+  bool messages = true;
+
+  /// Null: the global ones, as they are when the observer is made (opentelemetry::trace::Provider, metrics::Provider).
+  std::shared_ptr<opentelemetry::trace::TracerProvider> tracer_provider{};
+  std::shared_ptr<opentelemetry::metrics::MeterProvider> meter_provider{};
+  /// Writes the headers of every attempt: its span, and whatever else it takes from the context that is current on the calling
+  /// thread, such as baggage. Only writes: the parent of a call is found as above. Null: the global one
+  /// (GlobalTextMapPropagator), or W3C trace context where the program has set none.
+  std::shared_ptr<opentelemetry::context::propagation::TextMapPropagator> propagator{};
 };
 
-/// One for a process, given to all its clients. *Thread-safe.* Asks for the global providers when it is made.
+/// One for a process, given to all its clients. *Thread-safe.*
 class OpenTelemetryObserver final : public Observer {
  public:
   static std::shared_ptr<OpenTelemetryObserver> Create(const OpenTelemetryOptions& options = {});

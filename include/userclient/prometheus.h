@@ -11,12 +11,14 @@
 ///
 /// Calls and attempts go by the names of gRFC A66 and A96 (grpc_client_call_duration_seconds, grpc_client_attempt_started_total,
 /// ...); breakers, compartments, channels, endpoints and configs by userclient_*. docs/telemetry.md lists all of them, and
-/// docs/grafana_dashboard.json shows them. What labels can hold is bounded: methods of the clients' own services, their targets
-/// and compartments, and status codes.
+/// docs/grafana_dashboard.json shows them. What labels can hold is bounded: methods of the clients' own services, their
+/// compartments, status codes, and their targets, of which a process should have few or give `target_label`.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,10 +31,21 @@ class Collectable;
 namespace userclient {
 
 struct PrometheusOptions {
-  /// The upper bounds of the buckets of durations, in seconds and ascending. Empty: those of gRFC A66, 41 of them.
+  /// The upper bounds of the buckets of durations, in seconds, ascending and finite; the one without a bound is added. Empty:
+  /// those of gRFC A66, 41 of them.
   std::vector<double> latency_buckets{};
   /// On every metric, for example {{"app", "checkout"}}.
   std::map<std::string, std::string> constant_labels{};
+  /// What `grpc_target` is for the clients of a target, which is given with its scheme ("dns:///users:50051"). A process that
+  /// makes clients for one address after the other would otherwise have new series for ever: what was counted stays, also when
+  /// the last client of a target has gone, so that no scrape misses it. Clients with the same label add up. gRPC's word for
+  /// those that are not told by name is "other":
+  ///
+  ///   .target_label = [](std::string_view target) { return std::string(target.starts_with("dns:") ? target : "other"); }
+  ///
+  /// Called for clients, their changes and events, and scrapes, but not for calls; on several threads at once. Must give the same
+  /// for the same target, and neither block nor throw. Empty: the target itself.
+  std::function<std::string(std::string_view target)> target_label{};
 };
 
 /// One for a process, given to all its clients: they differ by `grpc_target`. *Thread-safe.*

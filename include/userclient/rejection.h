@@ -29,8 +29,10 @@ enum class Rejection {
   kShutdown = 5,
 };
 
-/// "kBulkheadFull" and so on.
+/// "kBulkheadFull" and so on: for people, who look it up here.
 std::string_view RejectionName(Rejection rejection);
+/// "bulkhead_full": for machines. The word of logs, metrics and JSON.
+std::string_view RejectionLabel(Rejection rejection);
 
 /// The rejection that a status carries; nullopt for every status that is not a local refusal.
 std::optional<Rejection> RejectionOf(const absl::Status& status);

@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 double Milliseconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
 ordered_json ToJson(const userclient::AttemptReport& attempt) {
-  return {{"reason", userclient::AttemptReasonName(attempt.reason)},
+  return {{"reason", userclient::AttemptReasonLabel(attempt.reason)},
           {"peer", attempt.peer},
           {"waited_ms", Milliseconds(attempt.waited)},
           {"started_ms", Milliseconds(attempt.started)},
@@ -29,28 +29,14 @@ ordered_json ToJson(const userclient::AttemptReport& attempt) {
           {"message", std::string(attempt.status.message())}};
 }
 
-std::string_view SourceName(userclient::AnswerSource source) {
-  switch (source) {
-    case userclient::AnswerSource::kServer:
-      return "server";
-    case userclient::AnswerSource::kShared:
-      return "shared";
-    case userclient::AnswerSource::kStale:
-      return "stale";
-    case userclient::AnswerSource::kFallback:
-      return "fallback";
-  }
-  return "unknown";
-}
-
 ordered_json ToJson(const userclient::CallReport& report) {
   ordered_json attempts = ordered_json::array();
   for (const userclient::AttemptReport& attempt : report.attempts) attempts.push_back(ToJson(attempt));
   ordered_json json = {{"method", report.method},
                        {"compartment", report.compartment},
                        {"code", absl::StatusCodeToString(report.code)},
-                       {"end", userclient::CallEndName(report.end)},
-                       {"source", SourceName(report.source)},
+                       {"end", userclient::CallEndLabel(report.end)},
+                       {"source", userclient::AnswerSourceLabel(report.source)},
                        {"budget_ms", Milliseconds(report.budget)},
                        {"duration_ms", Milliseconds(report.duration)},
                        {"attempts", std::move(attempts)}};
@@ -112,7 +98,7 @@ std::string FailureJson(std::string_view what, const absl::Status& status, std::
   error["message"] = std::string(status.message());
   if (ordered_json details = ToJson(userclient::ErrorDetailsOf(status)); !details.empty()) error["details"] = std::move(details);
   if (const std::optional<userclient::Rejection> rejection = userclient::RejectionOf(status)) {
-    error["rejection"] = userclient::RejectionName(*rejection);
+    error["rejection"] = userclient::RejectionLabel(*rejection);
   }
   if (!hint.empty()) error["hint"] = hint;
   if (const std::optional<userclient::CallReport> report = userclient::ReportOf(status)) error["report"] = ToJson(*report);

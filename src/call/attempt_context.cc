@@ -3,34 +3,24 @@
 #include <grpc/support/time.h>
 #include <grpcpp/server_context.h>
 
-#include <algorithm>
 #include <iterator>
 #include <string_view>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
+#include "telemetry/trace_context.h"
+#include "userclient/observer.h"
 
-namespace userclient::internal {
+namespace userclient {
+namespace internal {
 namespace {
 
-constexpr const char* kTraceHeaders[] = {"traceparent", "tracestate"};
-
-bool HoldsTrace(const Metadata& metadata) {
-  return std::any_of(metadata.begin(), metadata.end(), [](const auto& pair) { return pair.first == kTraceHeaders[0]; });
-}
-
-/// gRPC ends the process over metadata that it cannot send, and an inbound header is whatever a stranger made it.
-bool IsPrintable(const grpc::string_ref& value) {
-  return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
-}
-
-void VisitTrace(const grpc::ServerContextBase& parent, absl::FunctionRef<void(const char* key, const std::string& value)> visit) {
-  for (const char* header : kTraceHeaders) {
-    const auto [first, last] = parent.client_metadata().equal_range(header);
-    for (auto it = first; it != last; ++it) {
-      if (IsPrintable(it->second)) visit(header, std::string(it->second.data(), it->second.size()));
-    }
+Metadata TraceHeadersOf(const grpc::ServerContextBase& parent) {
+  Metadata headers;
+  for (const auto& [key, value] : parent.client_metadata()) {
+    const std::string_view name(key.data(), key.size());
+    if (IsTraceHeader(name)) headers.emplace_back(name, std::string(value.data(), value.size()));
   }
+  return headers;
 }
 
 std::multimap<std::string, std::string> Copied(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
@@ -65,22 +55,23 @@ gpr_timespec ToTimespec(TimePoint time) {
 }
 
 AttemptContext::AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts, const Metadata& added) {
-  const bool traced = HoldsTrace(added);
   if (options.parent != nullptr) {
     inherited_ = grpc::ClientContext::FromServerContext(*options.parent);
     context_ = inherited_.get();
-    // The caller's own goes out with the rest of the metadata, below.
-    if (!traced && !HoldsTrace(options.metadata)) {
-      VisitTrace(*options.parent, [&](const char* key, const std::string& value) { context_->AddMetadata(key, value); });
-    }
   } else {
     context_ = &own_.emplace();
   }
   context_->set_deadline(ToTimespec(deadline));
-  for (const auto& [key, value] : options.metadata) {
-    if (!traced || !IsTraceHeader(key)) context_->AddMetadata(key, value);
+  for (const Metadata* const metadata : {&options.metadata, &added}) {
+    for (const auto& [key, value] : *metadata) {
+      if (!IsTraceHeader(key)) context_->AddMetadata(key, value);
+    }
   }
-  for (const auto& [key, value] : added) context_->AddMetadata(key, value);
+  // One of them, and whole.
+  TraceContext trace = TraceOf(added);
+  if (trace.traceparent.empty()) trace = InboundTrace(options);
+  if (!trace.traceparent.empty()) context_->AddMetadata("traceparent", trace.traceparent);
+  if (!trace.tracestate.empty()) context_->AddMetadata("tracestate", trace.tracestate);
   if (previous_attempts > 0) context_->AddMetadata("grpc-previous-rpc-attempts", std::to_string(previous_attempts));
 }
 
@@ -120,17 +111,16 @@ std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, T
   return now + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
 }
 
-bool IsTraceHeader(std::string_view key) {
-  return std::find(std::begin(kTraceHeaders), std::end(kTraceHeaders), key) != std::end(kTraceHeaders);
-}
-
-void AppendTrace(const grpc::ServerContextBase& parent, Metadata& metadata) {
-  if (HoldsTrace(metadata)) return;
-  VisitTrace(parent, [&](const char* key, std::string value) { metadata.emplace_back(key, std::move(value)); });
-}
-
 bool CancelledByCaller(const CallOptions& options) {
   return options.stop.stop_requested() || (options.parent != nullptr && options.parent->IsCancelled());
 }
 
-}  // namespace userclient::internal
+}  // namespace internal
+
+TraceContext InboundTrace(const CallOptions& options) {
+  TraceContext own = internal::TraceOf(options.metadata);
+  if (!own.traceparent.empty() || options.parent == nullptr) return own;
+  return internal::TraceOf(internal::TraceHeadersOf(*options.parent));
+}
+
+}  // namespace userclient

@@ -7,7 +7,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 
 #include "policy/pushback.h"
 #include "policy/time.h"
@@ -19,7 +18,7 @@ namespace userclient::internal {
 class AttemptContext {
  public:
   /// `previous_attempts` goes to the server as `grpc-previous-rpc-attempts` (gRFC A6), unless it is 0. `added` goes there with
-  /// the caller's metadata; a trace context in it takes the place of the caller's and the parent's.
+  /// the caller's metadata; a trace context in it takes the place of InboundTrace(options).
   AttemptContext(const CallOptions& options, TimePoint deadline, int previous_attempts, const Metadata& added);
   AttemptContext(const AttemptContext&) = delete;
   AttemptContext& operator=(const AttemptContext&) = delete;
@@ -56,12 +55,6 @@ gpr_timespec ToTimespec(TimePoint time);
 
 /// The parent's deadline by the steady clock; nullopt if it has none.
 std::optional<TimePoint> ParentDeadline(const grpc::ServerContextBase& parent, TimePoint now);
-
-/// Whether a key of metadata carries W3C trace context (https://www.w3.org/TR/trace-context/).
-bool IsTraceHeader(std::string_view key);
-
-/// Adds the parent's trace context, unless there is one already.
-void AppendTrace(const grpc::ServerContextBase& parent, Metadata& metadata);
 
 /// Whether the caller, or the call on whose behalf it acts, has given up.
 bool CancelledByCaller(const CallOptions& options);

@@ -2,36 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "call/attempt_context.h"
 #include "call/attempt_rules.h"
 #include "call/callback_thread.h"
 #include "call/request_metadata.h"
 
-namespace userclient {
+namespace userclient::internal {
 
-TraceContext InboundTrace(const CallOptions& options) {
-  Metadata headers;
-  for (const auto& pair : options.metadata) {
-    if (internal::IsTraceHeader(pair.first)) headers.push_back(pair);
-  }
-  if (options.parent != nullptr) internal::AppendTrace(*options.parent, headers);
-
-  TraceContext trace;
-  for (auto& [key, value] : headers) {
-    if (key == "traceparent") {
-      trace.traceparent = std::move(value);
-    } else {
-      // What came in several headers is one list.
-      absl::StrAppend(&trace.tracestate, trace.tracestate.empty() ? "" : ",", value);
-    }
-  }
-  return trace;
-}
-
-namespace internal {
-
-CallObservation::CallObservation(const MethodPlan& plan, const CallOptions& options, CallRole role)
+CallObservation::CallObservation(const MethodPlan& plan, const CallOptions& options, CallRole role) noexcept
     : observers_(plan.observers),
       call_{.client = observers_->client,
             .method = plan.name,
@@ -104,5 +81,4 @@ void CallObservation::TellEnd(const CallReport& report, const absl::Status& stat
   }
 }
 
-}  // namespace internal
-}  // namespace userclient
+}  // namespace userclient::internal

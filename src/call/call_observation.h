@@ -33,7 +33,7 @@ class CallObservation {
     return std::make_shared<CallObservation>(plan, options, role);
   }
 
-  CallObservation(const MethodPlan& plan, const CallOptions& options, CallRole role);
+  CallObservation(const MethodPlan& plan, const CallOptions& options, CallRole role) noexcept;
   CallObservation(const CallObservation&) = delete;
   CallObservation& operator=(const CallObservation&) = delete;
 

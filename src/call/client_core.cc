@@ -18,6 +18,7 @@
 #include "call/callback_thread.h"
 #include "call/client_keeper.h"
 #include "transport/credentials.h"
+#include "transport/grpc_start.h"
 #include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
@@ -117,6 +118,17 @@ absl::Status CheckFallbacks(const std::map<std::string, Fallback>& fallbacks,
   return absl::OkStatus();
 }
 
+/// One that is told of everything twice counts it twice. *Errors:* INVALID_ARGUMENT naming the two entries.
+absl::Status CheckThatAllDiffer(const std::vector<std::shared_ptr<Observer>>& observers) {
+  for (auto later = observers.begin(); later != observers.end(); ++later) {
+    const auto earlier = std::find(observers.begin(), later, *later);
+    if (earlier == later) continue;
+    return absl::InvalidArgumentError(absl::StrCat("observers[", earlier - observers.begin(), "] and observers[",
+                                                   later - observers.begin(), "]: are the same; name each of them once"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ServiceContract ContractOf(const google::protobuf::ServiceDescriptor& service) {
@@ -170,14 +182,19 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   if (options.file_check_interval < std::chrono::nanoseconds::zero()) {
     return absl::InvalidArgumentError("file_check_interval: is negative; 0 turns it off");
   }
+  if (options.receive_memory_limit && *options.receive_memory_limit <= 0) {
+    return absl::InvalidArgumentError("receive_memory_limit: must be more than 0; without one there is no limit");
+  }
   const auto null_observer = std::find(options.observers.begin(), options.observers.end(), nullptr);
   if (null_observer != options.observers.end()) {
     return absl::InvalidArgumentError(absl::StrCat("observers[", null_observer - options.observers.begin(), "]: is null"));
   }
+  if (absl::Status status = CheckThatAllDiffer(options.observers); !status.ok()) return status;
   // First, so that no change of them goes unnoticed.
   WatchedFiles config_files(FilesOf(options.service_config_file));
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);
   if (!config.ok()) return config.status();
+  if (absl::Status status = CheckThatGrpcCanStart(); !status.ok()) return status;
   if (absl::Status status = CheckConfigFor(*config, service); !status.ok()) return status;
   if (absl::Status status = CheckFallbacks(options.fallbacks, service); !status.ok()) return status;
   const absl::StatusOr<TransportCredentials> credentials =
@@ -185,12 +202,18 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   if (!credentials.ok()) return credentials.status();
 
   const std::shared_ptr<ClientObservers> observers = ObserversOf(options, service);
+  std::shared_ptr<grpc::ResourceQuota> quota;
+  if (options.receive_memory_limit) {
+    quota = std::make_shared<grpc::ResourceQuota>("userclient");
+    quota->Resize(static_cast<size_t>(*options.receive_memory_limit));
+  }
   PlanMaker maker(options, service,
                   {.target = options.target,
                    .credentials = credentials->channel,
                    .factory = options.channel_factory ? std::make_shared<const ChannelFactory>(options.channel_factory) : nullptr,
                    .authority = credentials->authority,
                    .user_agent = options.user_agent,
+                   .quota = quota,
                    .client_number = NextClientNumber()},
                   make_stub, observers);
   absl::StatusOr<std::shared_ptr<const PlanBook>> book = maker.Make(*std::move(config), 1, nullptr);
@@ -403,7 +426,10 @@ ClientSnapshot ClientCore::Snapshot() {
                              .calls_in_flight = gate_.inside(),
                              .traffic = of_leavers};
   for (const auto& [name, compartment] : book->compartments) {
-    snapshot.compartments.push_back(compartment->Snapshot(now));
+    CompartmentSnapshot& shown = snapshot.compartments.emplace_back(compartment->Snapshot(now));
+    for (const MethodPlan& plan : book->plans) {
+      if (plan.compartment == compartment) shown.methods.push_back(plan.name);
+    }
     Add(snapshot.compartments.back().traffic, snapshot.traffic);
   }
   if (const auto resolution = keeper_->Resolution()) {

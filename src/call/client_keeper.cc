@@ -207,14 +207,22 @@ void ClientKeeper::CheckFiles() {
 
 void ClientKeeper::CheckConfig() {
   if (config_files_.empty()) return;
-  if (config_files_.Changed()) {
-    config_refused_ = core_.ReloadConfigFile();
-    if (config_refused_->ok()) config_refused_.reset();
-  } else if (config_refused_) {
+  const bool changed = config_files_.Changed();
+  if (changed) config_refused_.reset();
+  if (changed ? config_files_.HoldWhatWasTaken() : !config_refused_) return;
+  // A second time, too, if it has stayed: what was wrong may have been the reading.
+  absl::Status status = core_.ReloadConfigFile();
+  if (status.ok()) {
+    config_files_.NoteTaken();
+    config_refused_.reset();
+  } else if (changed) {
+    config_refused_ = std::move(status);
+  } else {
     // It has stayed, so it is not a file that is just being written.
+    config_refused_.reset();
     Queue({.kind = ClientEvent::Kind::kConfigRefused,
            .subject = config_files_.files().front().string(),
-           .status = *std::exchange(config_refused_, std::nullopt)});
+           .status = std::move(status)});
   }
 }
 

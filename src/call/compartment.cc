@@ -39,6 +39,7 @@ BreakerSnapshot SnapshotOf(const CircuitBreaker& breaker, const CircuitBreakerOp
   const CircuitBreaker::Memory memory = breaker.Look(now);
   BreakerSnapshot snapshot = {.state = memory.state,
                               .changes = memory.sequence - 1,
+                              .window = options.window,
                               .calls = memory.counts.calls,
                               .failures = memory.counts.failures,
                               .slow_calls = memory.counts.slow_calls,

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "call/attempt_context.h"
+#include "telemetry/trace_context.h"
 
 namespace userclient::internal {
 namespace {

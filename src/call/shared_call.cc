@@ -8,6 +8,7 @@
 #include "call/callback_thread.h"
 #include "call/interruptible_wait.h"
 #include "call/request_metadata.h"
+#include "telemetry/trace_context.h"
 
 namespace userclient::internal {
 
@@ -57,7 +58,8 @@ Flight SharedCall::NewFlight() const {
 
 CallOptions SharedCall::FlightOptions() const {
   CallOptions options{.metadata = options_.metadata};
-  if (options_.parent != nullptr) AppendTrace(*options_.parent, options.metadata);
+  std::erase_if(options.metadata, [](const auto& pair) { return IsTraceHeader(pair.first); });
+  AppendTrace(InboundTrace(options_), options.metadata);
   return options;
 }
 

@@ -65,6 +65,7 @@ absl::Status CannotRead(int error) {
   const std::string text = Concat("cannot be read: ", std::generic_category().message(error));
   if (error == ENOENT) return absl::NotFoundError(text);
   if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
+  if (error == EMFILE || error == ENFILE) return absl::ResourceExhaustedError(text);
   return absl::UnknownError(text);
 }
 

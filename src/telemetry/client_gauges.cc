@@ -81,11 +81,11 @@ double InSeconds(std::chrono::nanoseconds duration) { return std::chrono::durati
 
 }  // namespace
 
-std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients) {
+std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients, const TargetLabel& target_label) {
   Readings readings;
   std::map<LabelValues, std::pair<double, double>> windows;
   for (const ClientSnapshot& client : clients) {
-    const std::string target = CanonicalTarget(client.target);
+    const std::string target = target_label(client.target);
     const LabelValues of = {{kTargetLabel, target}};
     readings.Sum(kCallsInFlight, of, static_cast<double>(client.calls_in_flight));
     readings.Most(kConfigVersion, of, client.config_version);

@@ -28,9 +28,13 @@ struct GaugeReadings {
   std::vector<Reading> readings{};
 };
 
+/// What the label `grpc.target` is for the clients of a ClientOptions::target.
+using TargetLabel = std::function<std::string(std::string_view target)>;
+
 /// What several clients are like at the moment. Clients to one target add up, compartment by compartment; of versions and ages
 /// the largest counts.
-std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients);
+std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients,
+                                      const TargetLabel& target_label = CanonicalTarget);
 
 /// The clients that an observer has been told of, for as long as they live. *Thread-safe.*
 class ObservedClients {

@@ -27,6 +27,7 @@ Json ToValue(const TrafficCounts& traffic) {
 Json ToValue(const BreakerSnapshot& breaker) {
   return {{"state", internal::Label(breaker.state)},
           {"changes", breaker.changes},
+          {"window", Seconds(breaker.window)},
           {"calls", breaker.calls},
           {"failures", breaker.failures},
           {"slow_calls", breaker.slow_calls},
@@ -48,6 +49,7 @@ Json ToValue(const CompartmentSnapshot& compartment) {
   Json channels = Json::array();
   for (const ChannelSnapshot& channel : compartment.channels) channels.push_back(ToValue(channel));
   return {{"name", compartment.name},
+          {"methods", compartment.methods},
           {"limit", OrNull(compartment.limit, [](int limit) { return limit; })},
           {"adaptive", compartment.adaptive},
           {"in_use", compartment.in_use},
@@ -86,6 +88,34 @@ std::string_view ConnectivityName(Connectivity connectivity) {
       return "SHUTDOWN";
   }
   return "unknown";
+}
+
+std::optional<TrafficRates> RatesBetween(const TrafficCounts& before, const TrafficCounts& now,
+                                         std::chrono::nanoseconds between) {
+  if (between <= std::chrono::nanoseconds::zero()) return std::nullopt;
+  struct Field {
+    int64_t TrafficCounts::*count;
+    double TrafficRates::*rate;
+  };
+  static constexpr Field kFields[] = {{&TrafficCounts::calls, &TrafficRates::calls},
+                                      {&TrafficCounts::failed_calls, &TrafficRates::failed_calls},
+                                      {&TrafficCounts::rejected_calls, &TrafficRates::rejected_calls},
+                                      {&TrafficCounts::attempts, &TrafficRates::attempts},
+                                      {&TrafficCounts::failed_attempts, &TrafficRates::failed_attempts},
+                                      {&TrafficCounts::retries, &TrafficRates::retries},
+                                      {&TrafficCounts::hedges, &TrafficRates::hedges}};
+  TrafficRates rates;
+  for (const Field& field : kFields) {
+    const int64_t counted = now.*field.count - before.*field.count;
+    if (counted < 0) return std::nullopt;
+    rates.*field.rate = static_cast<double>(counted) / Seconds(between);
+  }
+  return rates;
+}
+
+std::optional<TrafficRates> RatesBetween(const ClientSnapshot& before, const ClientSnapshot& now) {
+  if (before.service != now.service || before.target != now.target) return std::nullopt;
+  return RatesBetween(before.traffic, now.traffic, now.uptime - before.uptime);
 }
 
 std::string ToJson(const ClientSnapshot& snapshot) {

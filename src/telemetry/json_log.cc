@@ -1,15 +1,18 @@
 #include "userclient/json_log.h"
 
-#include <iostream>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "telemetry/json_text.h"
 #include "telemetry/labels.h"
+#include "telemetry/line_writer.h"
+#include "telemetry/trace_context.h"
 
 namespace userclient {
 namespace {
@@ -24,19 +27,13 @@ struct Traced final : public CallState {
   std::string id{};
 };
 
-/// The trace-id of a `traceparent`: version "-" trace-id "-" parent-id "-" flags. Empty if it is none.
+/// Empty if it is no traceparent.
 std::string TraceId(std::string_view traceparent) {
-  constexpr size_t kBegin = 3;
-  constexpr size_t kLength = 32;
-  if (traceparent.size() < kBegin + kLength + 1 || traceparent[kBegin - 1] != '-' || traceparent[kBegin + kLength] != '-') {
-    return {};
-  }
-  return std::string(traceparent.substr(kBegin, kLength));
+  const std::optional<internal::Traceparent> parsed = internal::ParseTraceparent(traceparent);
+  return parsed ? std::string(parsed->trace_id) : std::string();
 }
 
-Json Begin(std::string_view event) {
-  return {{"time", absl::FormatTime("%E4Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone())}, {"event", event}};
-}
+Json Begin(std::string_view event) { return {{"time", internal::TimeText(absl::Now())}, {"event", event}}; }
 
 Json Begin(std::string_view event, const ObservedCall& call, const CallState* state) {
   Json line = Begin(event);
@@ -60,9 +57,19 @@ void AddMessage(const absl::Status& status, bool messages, Json& line) {
   if (messages && !status.message().empty()) line["message"] = std::string(status.message());
 }
 
+std::function<void(std::string_view line)> WriteLinesWith(internal::LineWriter::Write write) {
+  return [writer = std::make_shared<internal::LineWriter>(std::move(write))](std::string_view line) { (*writer)(line); };
+}
+
+JsonLogOptions Completed(JsonLogOptions options) {
+  if (!options.write)
+    options.write = WriteLinesWith([](std::string_view text) { return internal::WriteTo(STDERR_FILENO, text); });
+  return options;
+}
+
 }  // namespace
 
-JsonLog::JsonLog(JsonLogOptions options) : options_(std::move(options)) {}
+JsonLog::JsonLog(JsonLogOptions options) : options_(Completed(std::move(options))) {}
 
 void JsonLog::OnClientStart(const ObservedClient& client) { Write(Line(Begin("client_started", client))); }
 
@@ -74,9 +81,8 @@ std::unique_ptr<CallState> JsonLog::OnCallStart(const ObservedCall& /*call*/, co
 
 void JsonLog::OnAttemptStart(const ObservedCall& /*call*/, const ObservedAttempt& /*attempt*/, CallState* state,
                              Metadata& metadata) {
-  for (const auto& [key, value] : metadata) {
-    if (key == "traceparent") static_cast<Traced&>(*state).id = TraceId(value);
-  }
+  std::string id = TraceId(internal::TraceOf(metadata).traceparent);
+  if (!id.empty()) static_cast<Traced&>(*state).id = std::move(id);
 }
 
 void JsonLog::OnAttemptEnd(const ObservedCall& call, const ObservedAttempt& attempt, const AttemptReport& report,
@@ -145,16 +151,11 @@ void JsonLog::OnClientEvent(const ObservedClient& client, const ClientEvent& eve
 
 void JsonLog::Write(std::string_view line) {
   const std::lock_guard lock(writing_);
-  if (options_.write) {
-    options_.write(line);
-  } else {
-    // Whole, so that what others write there does not come in between.
-    std::cerr << std::string(line) + '\n';
-  }
+  options_.write(line);
 }
 
 std::function<void(std::string_view line)> WriteLinesTo(std::ostream& stream) {
-  return [&stream](std::string_view line) { stream << line << '\n' << std::flush; };
+  return WriteLinesWith([&stream](std::string_view text) { return internal::WriteTo(stream, text); });
 }
 
 }  // namespace userclient

@@ -1,8 +1,13 @@
-#include "telemetry/labels.h"
+#include <string_view>
 
-namespace userclient::internal {
+#include "userclient/call_report.h"
+#include "userclient/circuit_breaker.h"
+#include "userclient/client_events.h"
+#include "userclient/rejection.h"
 
-std::string_view Label(AttemptReason reason) {
+namespace userclient {
+
+std::string_view AttemptReasonLabel(AttemptReason reason) {
   switch (reason) {
     case AttemptReason::kFirst:
       return "first";
@@ -20,7 +25,7 @@ std::string_view Label(AttemptReason reason) {
   return "other";
 }
 
-std::string_view Label(CallEnd end) {
+std::string_view CallEndLabel(CallEnd end) {
   switch (end) {
     case CallEnd::kSucceeded:
       return "succeeded";
@@ -50,7 +55,7 @@ std::string_view Label(CallEnd end) {
   return "other";
 }
 
-std::string_view Label(AnswerSource source) {
+std::string_view AnswerSourceLabel(AnswerSource source) {
   switch (source) {
     case AnswerSource::kServer:
       return "server";
@@ -64,7 +69,7 @@ std::string_view Label(AnswerSource source) {
   return "other";
 }
 
-std::string_view Label(Rejection rejection) {
+std::string_view RejectionLabel(Rejection rejection) {
   switch (rejection) {
     case Rejection::kBulkheadFull:
       return "bulkhead_full";
@@ -80,7 +85,7 @@ std::string_view Label(Rejection rejection) {
   return "other";
 }
 
-std::string_view Label(CircuitState state) {
+std::string_view CircuitStateLabel(CircuitState state) {
   switch (state) {
     case CircuitState::kClosed:
       return "closed";
@@ -96,7 +101,7 @@ std::string_view Label(CircuitState state) {
   return "other";
 }
 
-std::string_view Label(CircuitCause cause) {
+std::string_view CircuitCauseLabel(CircuitCause cause) {
   switch (cause) {
     case CircuitCause::kFailureRatio:
       return "failure_ratio";
@@ -118,7 +123,7 @@ std::string_view Label(CircuitCause cause) {
   return "other";
 }
 
-std::string_view Label(ClientEvent::Kind kind) {
+std::string_view ClientEventLabel(ClientEvent::Kind kind) {
   switch (kind) {
     case ClientEvent::Kind::kConfigReloaded:
       return "config_reloaded";
@@ -140,4 +145,4 @@ std::string_view Label(ClientEvent::Kind kind) {
   return "other";
 }
 
-}  // namespace userclient::internal
+}  // namespace userclient

@@ -50,6 +50,7 @@ grpc::ChannelArguments ArgumentsFor(const ChannelSpec& spec, int index) {
   if (index >= spec.count) SetIdleTimeout(spec, arguments);
   if (spec.authority) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, *spec.authority);
   if (!spec.user_agent.empty()) arguments.SetUserAgentPrefix(spec.user_agent);
+  if (spec.quota != nullptr) arguments.SetResourceQuota(*spec.quota);
   return arguments;
 }
 

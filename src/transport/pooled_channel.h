@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/credentials.h>
 
 #include <chrono>
@@ -24,6 +25,8 @@ struct ChannelSpec {
   /// The service config for gRPC itself.
   std::string service_config_json = "{}";
   std::string user_agent{};
+  /// What the connections of a client may keep in memory together; null: as much as comes.
+  std::shared_ptr<const grpc::ResourceQuota> quota{};
   /// Channels share connections if they have both numbers and all else in common, and never otherwise: the client and the
   /// compartment decide it. A pool takes `largest()` pool numbers from here on.
   int client_number = 0;

@@ -170,6 +170,37 @@ TEST_P(DeadlinePropagationTest, ATraceThatTheCallerSetsWins) {
   EXPECT_THAT(attempt.metadata, Contains(Pair("traceparent", "00-11111111111111111111111111111111-2222222222222222-01")));
 }
 
+TEST_P(DeadlinePropagationTest, ATracestateOfTheCallersAloneIsNotMixedWithTheParentsTrace) {
+  Start(RetryConfig(), {.metadata = {{"tracestate", "mine=1"}}});
+  grpc::ClientContext context;
+  context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  context.AddMetadata("tracestate", "vendor=1");
+  context.AddMetadata("tracestate", "other=2");
+  GetUserResponse user;
+
+  ASSERT_TRUE(stub_->GetUser(&context, AskFor("u-1"), &user).ok());
+
+  const ReceivedAttempt attempt = behind_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_THAT(attempt.metadata, Contains(Pair("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")));
+  EXPECT_EQ(attempt.metadata.count("tracestate"), 1u);
+  EXPECT_THAT(attempt.metadata, Contains(Pair("tracestate", "vendor=1,other=2")));
+}
+
+TEST_P(DeadlinePropagationTest, AParentWithTwoTracesHasNone) {
+  Start(RetryConfig());
+  grpc::ClientContext context;
+  context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  context.AddMetadata("traceparent", "00-11111111111111111111111111111111-2222222222222222-01");
+  context.AddMetadata("tracestate", "vendor=1");
+  GetUserResponse user;
+
+  ASSERT_TRUE(stub_->GetUser(&context, AskFor("u-1"), &user).ok());
+
+  const ReceivedAttempt attempt = behind_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_EQ(attempt.metadata.count("traceparent"), 0u);
+  EXPECT_EQ(attempt.metadata.count("tracestate"), 0u);
+}
+
 TEST(CallDeadlineTest, TheServerSeesTheCallsOwnTimeout) {
   absl::StatusOr<FlakyUserServer> server = FlakyUserServer::Start({.seed_users = 1});
   ASSERT_TRUE(server.ok()) << server.status();

@@ -39,7 +39,7 @@ std::string CodeAfter(const std::string& document, const std::string& mark, cons
 /// The files of this project that a document names: in links, and as `src/...` and the like.
 std::vector<std::string> FilesNamedIn(const std::string& document) {
   static const std::regex kName(
-      R"((?:^|[\s(`])((?:src|include|docs|service_config|tests|samples|proto|scripts)/[A-Za-z0-9_./-]*[A-Za-z0-9_]))");
+      R"((?:^|[\s(`])(?:\.\./)?((?:src|include|docs|service_config|tests|samples|proto|scripts)/[A-Za-z0-9_./-]*[A-Za-z0-9_]))");
   std::vector<std::string> files;
   for (std::sregex_iterator it(document.begin(), document.end(), kName), end; it != end; ++it) files.push_back((*it)[1]);
   return files;
@@ -126,8 +126,9 @@ TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentTest,
-                         ::testing::Values("README.md", "docs/defaults.md", "docs/life_of_a_call.md", "docs/migrating.md", "docs/security.md",
-                                           "docs/service_config.md", "docs/testing.md", "docs/tour.md", "docs/versions.md"));
+                         ::testing::Values("README.md", "docs/defaults.md", "docs/life_of_a_call.md", "docs/migrating.md",
+                                           "docs/operations.md", "docs/security.md", "docs/service_config.md",
+                                           "docs/telemetry.md", "docs/testing.md", "docs/tour.md", "docs/versions.md"));
 
 }  // namespace
 }  // namespace userclient

@@ -12,6 +12,7 @@
 #include "userctl/load/latency_chart.h"
 #include "userctl/load/latency_histogram.h"
 #include "userctl/load/load_tally.h"
+#include "userctl/load/start_delay.h"
 #include "userctl/load/user_ids.h"
 
 namespace userctl {
@@ -174,6 +175,60 @@ TEST(UserIdsTest, RefusesWhatIsNoRange) {
   for (const std::string wrong : {"{}", "{1}", "{a..b}", "{2..1}", "{-1..1}", "{1..1000001}"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ExpandIds({wrong}).status())) << wrong;
   }
+}
+
+// ---- who is late
+
+TEST(StartDelayTest, ALateCallThatHasNotWaitedIsLateByThisMachine) {
+  StartDelay delay;
+
+  for (const nanoseconds late : {1us, 7000us, 13000us, 5000us}) delay.NoteBegin(late);
+
+  EXPECT_EQ(delay.latest(), 13ms);
+  EXPECT_EQ(delay.latest_by_machine(), 13ms);
+  EXPECT_TRUE(delay.machine_is_too_slow());
+}
+
+TEST(StartDelayTest, WaitsForRoomAreNotThisMachinesDoing) {
+  StartDelay delay;
+
+  delay.NoteWait(50ms);
+  delay.NoteBegin(40ms);
+  delay.NoteWait(49ms);
+  delay.NoteBegin(80ms);
+
+  EXPECT_EQ(delay.latest(), 80ms);
+  EXPECT_EQ(delay.latest_by_machine(), 0ms);
+  EXPECT_FALSE(delay.machine_is_too_slow());
+}
+
+TEST(StartDelayTest, WhatIsSentAfterAWaitToMakeUpForItIsNotThisMachinesDoing) {
+  StartDelay delay;
+
+  delay.NoteWait(100ms);
+  for (const nanoseconds late : {95ms, 85ms, 75ms}) delay.NoteBegin(late);
+
+  EXPECT_EQ(delay.latest_by_machine(), 0ms);
+}
+
+TEST(StartDelayTest, AWaitThatWasMadeUpForExcusesNothingAfterIt) {
+  StartDelay delay;
+
+  delay.NoteWait(100ms);
+  for (const nanoseconds late : {95ms, 0ms, 30ms}) delay.NoteBegin(late);
+
+  EXPECT_EQ(delay.latest_by_machine(), 30ms);
+}
+
+TEST(StartDelayTest, BothCanBeLateAtOnce) {
+  StartDelay delay;
+
+  delay.NoteBegin(20ms);
+  delay.NoteWait(100ms);
+  delay.NoteBegin(125ms);
+
+  EXPECT_EQ(delay.latest(), 125ms);
+  EXPECT_EQ(delay.latest_by_machine(), 25ms);
 }
 
 // ---- tally

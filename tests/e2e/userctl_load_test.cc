@@ -133,13 +133,36 @@ TEST_F(UserctlLoadTest, WhatWasDueAndNeverBeganIsTold) {
   EXPECT_EQ(load["never_begun"], 29);
 }
 
+TEST_F(UserctlLoadTest, AMachineThatIsTooSlowForTheRateIsNotTakenForASlowServer) {
+  // Due within 50 ms, which is 1 us for each.
+  const std::vector<std::string> plan = {"u-1", "--rate", "1000000", "--calls", "50000", "--max-in-flight", "1000000"};
+
+  json load = LoadJson(plan);
+  const Program::Result told = Load(plan);
+
+  EXPECT_EQ(load["waited_for_room"], 0);
+  EXPECT_EQ(load["machine_is_too_slow"], true);
+  EXPECT_EQ(load["latest_start_by_machine_ms"], load["latest_start_ms"]);
+  EXPECT_THAT(told.out, HasSubstr("\nthis machine could not keep the rate: calls for which there was room began up to "));
+}
+
+TEST_F(UserctlLoadTest, ASlowServerIsNotTakenForAMachineThatIsTooSlow) {
+  server_->ScriptRepeatedly(kGet, {Delay(200ms)});
+
+  json load = LoadJson({"u-1", "--rate", "20", "--calls", "6", "--max-in-flight", "1"});
+
+  // The last was due after 250 ms, and began when five were over.
+  EXPECT_THAT(load["latest_start_ms"].get<double>(), Ge(750));
+  EXPECT_LT(load["latest_start_by_machine_ms"].get<double>(), load["latest_start_ms"].get<double>() - 300);
+}
+
 TEST_F(UserctlLoadTest, AnOpenLoopHasMoreCallsInFlightThanTheCompartmentTakes) {
   server_->ScriptRepeatedly(kGet, {Hang()});
 
   json load = LoadJson({"u-1", "--rate", "100000", "--calls", "1500", "--timeout", "900ms"});
 
   // The built-in config has 1024 seats for reads; the breaker may open before all have been asked for.
-  EXPECT_THAT(load["rejections"].value("kBulkheadFull", 0) + load["rejections"].value("kCircuitOpen", 0), Gt(0));
+  EXPECT_THAT(load["rejections"].value("bulkhead_full", 0) + load["rejections"].value("circuit_open", 0), Gt(0));
   EXPECT_EQ(load["failed"], 1500);
   EXPECT_THAT(server_->calls(kGet), Gt(100));
 }
@@ -212,11 +235,12 @@ TEST_F(UserctlLoadTest, ShowsHowTheBreakerOpensAndCountsWhatItRefuses) {
   // The built-in config opens it after 20 calls.
   EXPECT_EQ(server_->calls(kGet), 20);
   EXPECT_EQ(load["codes"]["INTERNAL"]["calls"], 20);
-  EXPECT_EQ(load["rejections"], json::parse(R"({"kCircuitOpen": 10})"));
+  EXPECT_EQ(load["rejections"], json::parse(R"({"circuit_open": 10})"));
   json& reads = load["circuits"]["reads"];
   EXPECT_EQ(reads["state"], "open");
   ASSERT_EQ(reads["transitions"].size(), 1);
   EXPECT_EQ(reads["transitions"][0]["to"], "open");
+  EXPECT_EQ(reads["transitions"][0]["cause"], "failure_ratio");
   EXPECT_EQ(reads["transitions"][0]["failures"], 20);
   // What the client refuses says nothing about the server.
   EXPECT_EQ(load["latency_ms"]["failed"]["count"], 20);
@@ -303,6 +327,9 @@ TEST_F(UserctlLoadTest, RefusesWhatMakesNoSense) {
       {"u-1", "--mix", "get=0"},
       {"u-1", "--mix", "get,get"},
       {"u-1", "--rate", "0"},
+      {"u-1", "--rate", "nan"},
+      {"u-1", "--rate", "-nan"},
+      {"u-1", "--rate", "inf"},
       {"u-1", "--rate", "5", "--concurrency", "2"},
       {"u-1", "--duration", "forever"},
       {"u-1", "--calls", "0"},

@@ -159,7 +159,7 @@ TEST_F(UserctlActivityTest, ShowsEveryEventOnceWhenTheConnectionBreaks) {
   EXPECT_EQ(Ids(activity.out), IdsBetween(1, 21));
   const json report = JsonLines(activity.err).back()["report"];
   EXPECT_THAT(report["attempts"], SizeIs(::testing::Ge(7)));
-  EXPECT_EQ(report["attempts"][1]["reason"], "resumed");
+  EXPECT_EQ(report["attempts"][1]["reason"], "resume");
 }
 
 TEST_F(UserctlActivityTest, TellsOfEveryAttemptIfAskedTo) {

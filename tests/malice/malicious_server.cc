@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,11 +26,15 @@ uint32_t NumberAt(const std::string& bytes, size_t position, size_t size) {
 
 }  // namespace
 
-std::optional<uint32_t> MaliciousConnection::AwaitRequest(const SettingsList& settings) {
+bool MaliciousConnection::AwaitPreface() {
   std::string bytes;
+  return Receive(bytes, kClientPreface.size());
+}
+
+std::optional<uint32_t> MaliciousConnection::AwaitRequest(const SettingsList& settings) {
   if (!greeted_) {
     greeted_ = true;
-    if (!Receive(bytes, kClientPreface.size()) || !Send(Settings(settings))) return std::nullopt;
+    if (!AwaitPreface() || !Send(Settings(settings))) return std::nullopt;
   }
   while (const std::optional<ReceivedFrame> frame = ReceiveFrame()) {
     const bool of_request = frame->type == FrameType::kHeaders || frame->type == FrameType::kData;
@@ -44,6 +49,7 @@ bool MaliciousConnection::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return false;
+    sent_ += sent;
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
   return true;
@@ -67,19 +73,27 @@ bool MaliciousConnection::SendData(uint32_t stream, std::string_view bytes) {
   return true;
 }
 
-void MaliciousConnection::Flood(std::string_view bytes) {
-  constexpr size_t kAtOnce = 4096;
+void MaliciousConnection::Flood(std::string_view bytes, Pace pace, int64_t enough) {
+  const size_t at_once = pace == Pace::kMeasured ? 4096 : 65536;
   std::string piece;
   do {
     piece += bytes;
-  } while (piece.size() < kAtOnce);
+  } while (piece.size() < at_once);
   std::array<char, 65536> dropped;
   do {
     // What the client says must not pile up, or it would wait for us.
     while (recv(socket_, dropped.data(), dropped.size(), MSG_DONTWAIT) > 0) {
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(4));
-  } while (Send(piece));
+    if (pace == Pace::kMeasured) std::this_thread::sleep_for(std::chrono::milliseconds(4));
+  } while (Send(piece) && sent_ < enough);
+}
+
+void MaliciousConnection::Drip(std::string_view bytes, std::chrono::milliseconds pause) {
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    pollfd gone = {.fd = socket_, .events = POLLRDHUP, .revents = 0};
+    if (!Send(bytes.substr(i, 1)) || poll(&gone, 1, static_cast<int>(pause.count())) != 0) return;
+  }
+  Linger();
 }
 
 void MaliciousConnection::Linger() {
@@ -147,6 +161,7 @@ MaliciousServer::~MaliciousServer() {
 void MaliciousServer::Accept() {
   int connection = -1;
   while ((connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0) {
+    ++connections_;
     const std::lock_guard lock(mutex_);
     if (stopped_) {
       close(connection);
@@ -158,7 +173,7 @@ void MaliciousServer::Accept() {
 }
 
 void MaliciousServer::Serve(int socket) {
-  MaliciousConnection connection(socket);
+  MaliciousConnection connection(socket, sent_);
   behaviour_(connection);
   const std::lock_guard lock(mutex_);
   sockets_.erase(std::find(sockets_.begin(), sockets_.end(), socket));

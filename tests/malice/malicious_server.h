@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,10 +16,24 @@
 
 namespace userclient::testing {
 
+/// How fast a flood comes.
+enum class Pace {
+  /// Some thousand bytes, or one piece if that is more, in a millisecond. No faster where the caller blocks, because frames that
+  /// cost gRPC (1.51) more than their sender, one after the other without a gap, hold his thread: it reads for as long as there
+  /// is something to be read, and sees its own deadline after that.
+  kMeasured,
+  /// As fast as the client reads.
+  kFullSpeed,
+};
+
 /// One connection of a client, in the hands of somebody who wishes it ill. Not thread-safe.
 class MaliciousConnection {
  public:
-  explicit MaliciousConnection(int socket) : socket_(socket) {}
+  /// `sent`: by all of the server.
+  MaliciousConnection(int socket, std::atomic<int64_t>& sent) : socket_(socket), sent_(sent) {}
+
+  /// Waits until the client has said what it speaks. False: it went before.
+  bool AwaitPreface();
 
   /// Behaves until a whole request has arrived: sends these settings first, and answers settings and pings. The stream of the
   /// request; nullopt once the client is gone, or the server is.
@@ -29,11 +46,11 @@ class MaliciousConnection {
   /// the client is gone, or wants no more of the stream.
   bool SendData(uint32_t stream, std::string_view bytes);
 
-  /// Sends the same over and over, until the client is gone: some thousand bytes, or one piece if that is more, in a millisecond.
-  ///
-  /// No faster, because frames that cost gRPC (1.51) more than their sender, one after the other without a gap, hold the thread
-  /// of a blocking caller: it reads for as long as there is something to be read, and sees its own deadline after that.
-  void Flood(std::string_view bytes);
+  /// Sends the same over and over, until the client is gone, or the server has sent so many bytes over all its connections.
+  void Flood(std::string_view bytes, Pace pace, int64_t enough = std::numeric_limits<int64_t>::max());
+
+  /// Sends byte by byte with a pause behind each, and then says nothing any more, until the client is gone.
+  void Drip(std::string_view bytes, std::chrono::milliseconds pause);
 
   /// Says nothing any more, until the client is gone.
   void Linger();
@@ -53,6 +70,7 @@ class MaliciousConnection {
   bool Acknowledge(const ReceivedFrame& frame);
 
   const int socket_;
+  std::atomic<int64_t>& sent_;
   bool greeted_ = false;
   /// How much the client takes: in all, of a new stream, and of the present one.
   int64_t window_ = 65535;
@@ -75,6 +93,11 @@ class MaliciousServer {
   /// HOST:PORT
   const std::string& address() const { return address_; }
 
+  /// Those that clients have opened so far.
+  int connections() const { return connections_; }
+  /// Bytes, over all of them.
+  int64_t sent() const { return sent_; }
+
  private:
   void Accept();
   void Serve(int socket);
@@ -82,6 +105,8 @@ class MaliciousServer {
   const Behaviour behaviour_;
   int listener_ = -1;
   std::string address_;
+  std::atomic<int> connections_ = 0;
+  std::atomic<int64_t> sent_ = 0;
   std::mutex mutex_;
   bool stopped_ = false;
   /// Those that are open.

@@ -4,6 +4,8 @@ set -euo pipefail
 
 : "${SOURCE_DIR:?}" "${BUILD_DIR:?}" "${WORK_DIR:?}" "${LIBDIR:?}" "${VERSION:?}" "${CXX:?}" "${CMAKE:?}"
 USER_SERVER="${USER_SERVER:-}"
+# Words.
+OBSERVERS="${OBSERVERS:-}"
 prefix="${WORK_DIR}/prefix"
 way="${1:?which test?}"
 here="${WORK_DIR}/${way}"
@@ -77,11 +79,57 @@ run_quickstart() {
   expect_output '^u-1 .+ <.+@.+>$' 0 "${quickstart}" "127.0.0.1:${port}" u-1
 }
 
+# run_observed OBSERVER PROGRAM: it tells of a call of a real server what it has seen.
+run_observed() {
+  local observer="$1" observed="$2"
+  declare -A tells=(
+    [prometheus]='grpc_client_call_duration_seconds_count\{[^}]*grpc_status="OK"[^}]*\} 1'
+    [opentelemetry]='^observed OK$'
+  )
+  if [[ -z "${USER_SERVER}" ]]; then return; fi
+  start_server 'listening on 127\.0\.0\.1:([0-9]+)' "${USER_SERVER}" --listen 127.0.0.1:0 --seed-users 1 --log none
+  expect_output "${tells[${observer}]}" 0 "${observed}" "127.0.0.1:${port}" u-1
+}
+
+# with_observers PREFIX: each, found there by CMake and by pkg-config, is built into a program that runs.
+with_observers() {
+  local root="$1" observer flags
+  for observer in ${OBSERVERS}; do
+    build_dir="${here}/${observer}" configure_and_build -S "${SOURCE_DIR}/tests/package/observer" -B "${here}/${observer}" \
+      -DCMAKE_PREFIX_PATH="${root}" -DOBSERVER="${observer}"
+    run_observed "${observer}" "${here}/${observer}/observed"
+
+    flags="$(PKG_CONFIG_PATH="${root}/${LIBDIR}/pkgconfig" pkg-config --cflags --libs "userclient-${observer}")"
+    # shellcheck disable=SC2086  # the flags are words
+    "${CXX}" -std=c++20 ${SANITIZER:+-fsanitize=${SANITIZER}} "${SOURCE_DIR}/tests/package/observer/${observer}.cc" \
+      -o "${here}/${observer}/observed_pkg_config" ${flags} -Wl,-rpath,"${root}/${LIBDIR}"
+    run_observed "${observer}" "${here}/${observer}/observed_pkg_config"
+  done
+}
+
+# one_line COMMAND...: its output and errors, whose lines CMake breaks where it likes.
+one_line() {
+  local output status=0
+  output="$("$@" 2>&1)" || status=$?
+  tr -s '[:space:]' ' ' <<<"${output}"
+  return "${status}"
+}
+
+# expect_absent PATTERN COMPONENT ARGUMENT...: a project that asks for it is told why it is not there.
+expect_absent() {
+  local pattern="$1" component="$2"
+  shift 2
+  rm -rf "${here}/asks"
+  expect_output "Reason given by.*${pattern}" 1 one_line "${CMAKE}" -S "${SOURCE_DIR}/tests/package/absent_component" -B "${here}/asks" -G Ninja \
+    -DCMAKE_CXX_COMPILER="${CXX}" -DCOMPONENT="${component}" "$@"
+}
+
+# configure_and_build ARGUMENT...: those of CMake, with -B "${build_dir}"; without that variable, -B "${here}/build".
 # The ways that build userclient once more find it in a compiler cache, though each has a build tree of its own.
 configure_and_build() {
   export CCACHE_BASEDIR="${here}" CCACHE_NOHASHDIR=1
   "${CMAKE}" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_CXX_FLAGS_DEBUG=-O0 "$@"
-  "${CMAKE}" --build "${here}/build"
+  "${CMAKE}" --build "${build_dir:-${here}/build}"
 }
 
 case "${way}" in
@@ -124,6 +172,28 @@ case "${way}" in
     expect_output 'PASSED.*2 tests' 0 "${here}/build/mock_test"
     ;;
 
+  absent_component)
+    expect_absent 'userclient::promethues: there is no such component; there are server, testing, prometheus, opentelemetry' \
+      promethues -DCMAKE_PREFIX_PATH="${prefix}"
+    expect_absent 'userclient::testing: it needs SQLite3, which was not found.*libsqlite3-dev' \
+      testing -DCMAKE_PREFIX_PATH="${prefix}" -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON
+    for observer in ${OBSERVERS}; do
+      expect_absent "userclient::${observer}: it needs ${observer}-cpp, which was not found.*${observer}-cpp-dev" \
+        "${observer}" -DCMAKE_PREFIX_PATH="${prefix}" "-DCMAKE_DISABLE_FIND_PACKAGE_${observer}-cpp=ON"
+    done
+    # A package of a build that left them out.
+    rm -rf "${here}/prefix"
+    cp -r "${prefix}" "${here}/prefix"
+    rm "${here}/prefix/${LIBDIR}"/cmake/userclient/userclient{Server,_prometheus,_opentelemetry}Targets*.cmake
+    for component in server testing prometheus opentelemetry; do
+      expect_absent "userclient::${component}: it was not built; install.*USERCLIENT_BUILD_${component^^}=ON" \
+        "${component}" -DCMAKE_PREFIX_PATH="${here}/prefix"
+    done
+    rm -rf "${here}/prefix"
+    ;;
+
+  observers) with_observers "${prefix}" ;;
+
   pkg_config)
     # The prefix is moved first: the file must not depend on where the package was installed.
     rm -rf "${here}/moved"
@@ -159,6 +229,12 @@ case "${way}" in
       start_server 'listening on 127\.0\.0\.1:([0-9]+)' "${here}/build/profile_service" --listen 127.0.0.1:0 --target "127.0.0.1:${port}" --log none
       expect_output '200 .*"user_id":"u-1".*"source":"user service"' 0 http_get /profiles/u-1
       expect_output '200 .*<title>profile_service</title>' 0 http_get /
+      # Asked for once more, because a call is counted when it has ended, a moment after its answer may be there.
+      if [[ " ${OBSERVERS} " == *" prometheus "* ]]; then
+        expect_output '200 .*grpc_client_call_duration_seconds_count\{[^}]*grpc_status="OK"[^}]*\} 1' 0 http_get /metrics
+      else
+        expect_output '501 .*prometheus-cpp-dev' 0 http_get /metrics
+      fi
     fi
     ;;
 
@@ -177,6 +253,14 @@ case "${way}" in
     configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/prefix"
     expect_output "NEEDED.*${soname//./\\.}" 0 objdump -p "${here}/build/quickstart"
     run_quickstart "${here}/build/quickstart"
+    with_observers "${here}/prefix"
+    for observer in ${OBSERVERS}; do
+      soname="libuserclient_${observer}.so.${VERSION%.*}"
+      [[ -L "${here}/prefix/${LIBDIR}/${soname}" ]] || fail "${soname} is not installed"
+      for program in observed observed_pkg_config; do
+        expect_output "NEEDED.*${soname//./\\.}" 0 objdump -p "${here}/${observer}/${program}"
+      done
+    done
     ;;
 
   deb)
@@ -193,8 +277,29 @@ case "${way}" in
         fail "libuserclient-dev depends on ${package}, which is not what the build used"
     done < <(dpkg-deb --field "${dev}" Depends | tr ',' '\n' | sed -E 's/ *\([^)]*\)//; s/^ *//; s/ *$//')
     for package in "${dev}" "${tools}"; do dpkg-deb --extract "${package}" "${here}/root"; done
-    for file in bin/userctl bin/user_server include/userclient/version.h share/doc/userclient/LICENSE; do
+    for file in bin/userctl bin/user_server include/userclient/version.h share/doc/userclient/{LICENSE,README.md,CHANGELOG.md} \
+      share/doc/userclient/docs/{operations.md,grafana_dashboard.json,adr/0001-initial-metadata-commits.md}; do
       [[ -e "${here}/root/usr/${file}" ]] || fail "no package holds usr/${file}"
+    done
+    # What Debian's policy wants of every package.
+    for package in "${dev}" "${tools}"; do
+      expect_output '^[A-Za-z ]+ <[^ @<>]+@[^ @<>]+>$' 0 dpkg-deb --field "${package}" Maintainer
+    done
+    for name in libuserclient-dev userclient-tools; do
+      expect_line 'License: Apache-2.0' "${here}/root/usr/share/doc/${name}/copyright"
+      gzip --test "${here}/root/usr/share/doc/${name}/changelog.gz"
+    done
+    for program in userctl user_server; do
+      for file in "bash-completion/completions/${program}" "zsh/vendor-completions/_${program}" \
+        "fish/vendor_completions.d/${program}.fish"; do
+        [[ -s "${here}/root/usr/share/${file}" ]] || fail "no package holds usr/share/${file}"
+      done
+      [[ ! -e "${here}/root/usr/share/man/man1/${program}.1" ]] || fail "the manual page of ${program} is not compressed"
+      expect_output "\.TH.*${program^^}" 0 gzip --decompress --stdout "${here}/root/usr/share/man/man1/${program}.1.gz"
+    done
+    # The libraries of the observers lie in the package, and what each needs is recommended.
+    for observer in ${OBSERVERS}; do
+      expect_output "${observer}-cpp-dev" 0 dpkg-deb --field "${dev}" Recommends
     done
     configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/root/usr"
     USER_SERVER="${here}/root/usr/bin/user_server"

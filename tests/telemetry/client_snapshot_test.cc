@@ -22,6 +22,7 @@ using absl::StatusCode;
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::Field;
+using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
 
 constexpr char kConfig[] = R"({
@@ -31,7 +32,7 @@ constexpr char kConfig[] = R"({
   "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
   "userclient": {"bulkheads": [
     {"name": "reads", "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "channels": 2,
-     "maxConcurrentCalls": 1, "maxWait": "20s", "circuitBreaker": {"minimumCalls": 5, "failureRatio": 0.6, "consecutiveFailures": 100}}]}})";
+     "maxConcurrentCalls": 1, "maxWait": "20s", "circuitBreaker": {"minimumCalls": 5, "window": "20s", "failureRatio": 0.6, "consecutiveFailures": 100}}]}})";
 
 class ClientSnapshotTest : public ::testing::Test {
  protected:
@@ -62,6 +63,17 @@ TEST_F(ClientSnapshotTest, OfAClientThatHasDoneNothing) {
   ASSERT_TRUE(snapshot.throttle);
   EXPECT_EQ(snapshot.throttle->tokens, 10);
   EXPECT_EQ(snapshot.resolution, std::nullopt);
+}
+
+TEST_F(ClientSnapshotTest, SaysWhoseCallsACompartmentCarries) {
+  const ClientSnapshot snapshot = client_->Snapshot();
+
+  EXPECT_THAT(
+      snapshot.compartments.at(0).methods,
+      UnorderedElementsAre("user.v1.UserService/StreamActivity", "user.v1.UserService/ListUsers",
+                           "user.v1.UserService/CreateUser", "user.v1.UserService/BatchCreateUsers",
+                           "user.v1.UserService/WatchUsers", "user.v1.UserService/LookupUsers", "grpc.health.v1.Health/Check"));
+  EXPECT_THAT(snapshot.compartments.at(1).methods, ElementsAre("user.v1.UserService/GetUser"));
 }
 
 TEST_F(ClientSnapshotTest, CountsCallsAttemptsAndFailures) {
@@ -112,6 +124,7 @@ TEST_F(ClientSnapshotTest, ShowsTheWindowOfABreakerAndHowLongItStaysOpen) {
   EXPECT_EQ(before->failures_in_a_row, 4);
   EXPECT_EQ(before->opens_at_failure_ratio, 0.6);
   EXPECT_EQ(before->minimum_calls, 5);
+  EXPECT_EQ(before->window, 20s);
   const std::optional<BreakerSnapshot> after = Reads().breaker;
   ASSERT_TRUE(after);
   EXPECT_EQ(after->state, CircuitState::kOpen);
@@ -168,6 +181,50 @@ TEST_F(ClientSnapshotTest, SaysThatItHasBeenShutDown) {
   EXPECT_TRUE(client_->Snapshot().shut_down);
 }
 
+// ---- Rates
+
+TEST_F(ClientSnapshotTest, TwoOfThemGiveRates) {
+  const ClientSnapshot before = client_->Snapshot();
+  server_->Script("GetUser", {Fail(StatusCode::kNotFound), Ok()});
+  ASSERT_FALSE(client_->GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const ClientSnapshot now = client_->Snapshot();
+
+  const std::optional<TrafficRates> rates = RatesBetween(before, now);
+  ASSERT_TRUE(rates);
+  const double seconds = std::chrono::duration<double>(now.uptime - before.uptime).count();
+  EXPECT_DOUBLE_EQ(rates->calls * seconds, 2);
+  EXPECT_DOUBLE_EQ(rates->failed_calls * seconds, 1);
+}
+
+TEST(TrafficRatesTest, AreDifferencesASecond) {
+  const TrafficCounts before = {.calls = 10, .failed_calls = 1, .attempts = 10};
+  const TrafficCounts now = {
+      .calls = 30, .failed_calls = 6, .rejected_calls = 4, .attempts = 28, .failed_attempts = 8, .retries = 1, .hedges = 2};
+
+  EXPECT_EQ(RatesBetween(before, now, 2s), (TrafficRates{.calls = 10,
+                                                         .failed_calls = 2.5,
+                                                         .rejected_calls = 2,
+                                                         .attempts = 9,
+                                                         .failed_attempts = 4,
+                                                         .retries = 0.5,
+                                                         .hedges = 1}));
+}
+
+TEST(TrafficRatesTest, ThereAreNoneWhereTheyCannotBeTold) {
+  const ClientSnapshot before = {.target = "one", .uptime = 1s, .traffic = {.calls = 5}};
+  const ClientSnapshot now = {.target = "one", .uptime = 2s, .traffic = {.calls = 6}};
+  ClientSnapshot other = now;
+  other.target = "another";
+
+  EXPECT_TRUE(RatesBetween(before, now));
+  EXPECT_FALSE(RatesBetween(now, before)) << "the wrong way round";
+  EXPECT_FALSE(RatesBetween(before, before)) << "no time has passed";
+  EXPECT_FALSE(RatesBetween(before, other)) << "different clients";
+  EXPECT_FALSE(RatesBetween(now.traffic, before.traffic, 1s)) << "counts that have gone back";
+}
+
 // ---- As JSON
 
 std::vector<std::string> KeysOf(const json& object) {
@@ -191,11 +248,11 @@ TEST(ClientSnapshotJsonTest, HasTheFieldsThatAreDocumented) {
   EXPECT_THAT(KeysOf(parsed["traffic"]), ::testing::UnorderedElementsAre("calls", "failed_calls", "rejected_calls", "attempts",
                                                                          "failed_attempts", "retries", "hedges"));
   const json& reads = parsed["compartments"][0];
-  EXPECT_THAT(KeysOf(reads), ::testing::UnorderedElementsAre("name", "limit", "adaptive", "in_use", "waiting", "breaker",
-                                                             "channels", "traffic"));
+  EXPECT_THAT(KeysOf(reads), ::testing::UnorderedElementsAre("name", "methods", "limit", "adaptive", "in_use", "waiting",
+                                                             "breaker", "channels", "traffic"));
   EXPECT_EQ(reads["limit"], nullptr);
   EXPECT_THAT(KeysOf(reads["breaker"]),
-              ::testing::UnorderedElementsAre("state", "changes", "calls", "failures", "slow_calls", "failure_ratio",
+              ::testing::UnorderedElementsAre("state", "changes", "window", "calls", "failures", "slow_calls", "failure_ratio",
                                               "failures_in_a_row", "opens_at_failure_ratio", "minimum_calls", "retry_after"));
   EXPECT_EQ(reads["breaker"]["retry_after"], 1.5);
   EXPECT_EQ(reads["breaker"]["state"], "closed");

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -136,15 +138,30 @@ TEST_P(ObserverFacesTest, AddsMetadataToEveryAttempt) {
 
 TEST_P(ObserverFacesTest, ATraceOfTheObserversTakesThePlaceOfTheCallers) {
   Connect(RetryConfig());
-  observer_->Send("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333");
+  observer_->Send("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0");
 
-  ASSERT_TRUE(GetUser({.metadata = {{"traceparent", "mine"}, {"tracestate", "mine too"}, {"x-other", "stays"}}}).ok());
+  ASSERT_TRUE(GetUser({.metadata = {{"traceparent", "00-11111111111111111111111111111111-2222222222222222-01"},
+                                    {"tracestate", "mine=1"},
+                                    {"x-other", "stays"}}})
+                  .ok());
 
   const auto metadata = server_->ReceivedAttempts("GetUser").at(0).metadata;
   EXPECT_EQ(metadata.count("traceparent"), 1u);
-  EXPECT_THAT(metadata, Contains(Pair("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203330")));
-  EXPECT_THAT(metadata, Not(Contains(Pair("tracestate", "mine too"))));
+  EXPECT_THAT(metadata, Contains(Pair("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")));
+  EXPECT_THAT(metadata, Not(Contains(Pair("tracestate", "mine=1"))));
   EXPECT_THAT(metadata, Contains(Pair("x-other", "stays")));
+}
+
+TEST_P(ObserverFacesTest, ATraceOfTheObserversThatIsNoneLeavesTheCallers) {
+  Connect(RetryConfig());
+  observer_->Send("traceparent", "attempt ");
+  const std::string mine = "00-11111111111111111111111111111111-2222222222222222-01";
+
+  ASSERT_TRUE(GetUser({.metadata = {{"traceparent", mine}}}).ok());
+
+  const auto metadata = server_->ReceivedAttempts("GetUser").at(0).metadata;
+  EXPECT_EQ(metadata.count("traceparent"), 1u);
+  EXPECT_THAT(metadata, Contains(Pair("traceparent", mine)));
 }
 
 TEST_P(ObserverFacesTest, MetadataThatCannotBeSentCostsNoCall) {
@@ -301,6 +318,37 @@ TEST_F(ObserverTest, ANullObserverIsRefused) {
 
   EXPECT_EQ(client.status(), absl::InvalidArgumentError("observers[1]: is null"));
   EXPECT_THAT(observer_->news(), IsEmpty());
+}
+
+TEST_F(ObserverTest, TheSameObserverTwiceIsRefused) {
+  const auto other = std::make_shared<RecordingObserver>();
+
+  const auto client = UserClient::Create(
+      {.target = "localhost:1", .credentials = Credentials::Insecure(), .observers = {observer_, other, observer_}});
+
+  EXPECT_EQ(client.status(), absl::InvalidArgumentError("observers[0] and observers[2]: are the same; name each of them once"));
+  EXPECT_THAT(observer_->news(), IsEmpty());
+}
+
+TEST(ObserverDeathTest, WhatThrowsAtTheStartOfACallEndsTheProcessLikeAllOthers) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  struct Thrower final : public Observer {
+    std::unique_ptr<CallState> OnCallStart(const ObservedCall&, const CallOptions&) override {
+      throw std::runtime_error("thrown by an observer");
+    }
+  };
+  const auto call = [] {
+    const auto client = UserClient::Create(
+        {.target = "localhost:1", .credentials = Credentials::Insecure(), .observers = {std::make_shared<Thrower>()}});
+    try {
+      static_cast<void>(client->GetUser(AskFor("u-1")));
+    } catch (const std::runtime_error&) {
+      // So far it must not get.
+      std::exit(0);
+    }
+  };
+
+  EXPECT_DEATH(call(), "thrown by an observer");
 }
 
 TEST_F(ObserverTest, BlockingCallsOfTheClientAreRefusedInAnObserver) {

@@ -8,6 +8,13 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
+#include <opentelemetry/baggage/baggage.h>
+#include <opentelemetry/baggage/baggage_context.h>
+#include <opentelemetry/baggage/propagation/baggage_propagator.h>
+#include <opentelemetry/context/propagation/composite_propagator.h>
+#include <opentelemetry/context/propagation/global_propagator.h>
+#include <opentelemetry/context/propagation/noop_propagator.h>
+#include <opentelemetry/context/runtime_context.h>
 #include <opentelemetry/exporters/memory/in_memory_span_data.h>
 #include <opentelemetry/exporters/memory/in_memory_span_exporter.h>
 #include <opentelemetry/metrics/provider.h>
@@ -17,10 +24,15 @@
 #include <opentelemetry/sdk/metrics/metric_reader.h>
 #include <opentelemetry/sdk/trace/simple_processor.h>
 #include <opentelemetry/sdk/trace/tracer_provider.h>
+#include <opentelemetry/trace/context.h>
+#include <opentelemetry/trace/noop.h>
+#include <opentelemetry/trace/propagation/http_trace_context.h>
 #include <opentelemetry/trace/provider.h>
 #include <opentelemetry/trace/scope.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,10 +45,12 @@
 #include "tests/support/test_client.h"
 #include "user/v1/user_service.grpc.pb.h"
 #include "userclient/testing/flaky_user_server.h"
+#include "userclient/version.h"
 
 namespace userclient::testing {
 namespace {
 
+namespace context = opentelemetry::context;
 namespace metrics = opentelemetry::sdk::metrics;
 namespace nostd = opentelemetry::nostd;
 namespace sdk = opentelemetry::sdk;
@@ -46,8 +60,11 @@ using absl::StatusCode;
 using opentelemetry::exporter::memory::InMemorySpanData;
 using opentelemetry::exporter::memory::InMemorySpanExporter;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::Not;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
@@ -64,21 +81,28 @@ class Reader final : public metrics::MetricReader {
   }
 
   /// The points of a metric by their labels: the value of a counter or a gauge, or how often something was recorded.
-  std::map<Labels, double> Read(const std::string& name) {
-    std::map<Labels, double> values;
+  using Points = std::map<Labels, double>;
+
+  Points Read(const std::string& name) { return ReadAll()[name]; }
+
+  /// One collection, by the names of the metrics.
+  std::map<std::string, Points> ReadAll() {
+    std::map<std::string, Points> all;
     Collect([&](metrics::ResourceMetrics& collected) {
       for (const metrics::ScopeMetrics& scope : collected.scope_metric_data_) {
-        for (const metrics::MetricData& metric : scope.metric_data_) {
-          if (metric.instrument_descriptor.name_ == name) Add(metric, values);
-        }
+        scopes_.push_back(scope.scope_->GetName() + " " + scope.scope_->GetVersion());
+        for (const metrics::MetricData& metric : scope.metric_data_) Add(metric, all[metric.instrument_descriptor.name_]);
       }
       return true;
     });
-    return values;
+    return all;
   }
 
+  /// "NAME VERSION" of those who had metrics in any collection.
+  const std::vector<std::string>& scopes() const { return scopes_; }
+
  private:
-  static void Add(const metrics::MetricData& metric, std::map<Labels, double>& values) {
+  static void Add(const metrics::MetricData& metric, Points& values) {
     for (const metrics::PointDataAttributes& point : metric.point_data_attr_) {
       Labels labels;
       for (const auto& [key, value] : point.attributes) labels[key] = nostd::get<std::string>(value);
@@ -100,6 +124,40 @@ class Reader final : public metrics::MetricReader {
 
   bool OnForceFlush(std::chrono::microseconds) noexcept override { return true; }
   bool OnShutDown(std::chrono::microseconds) noexcept override { return true; }
+
+  std::vector<std::string> scopes_;
+};
+
+/// Where spans go, and those that got there.
+struct Tracers {
+  std::shared_ptr<trace::TracerProvider> provider{};
+  std::shared_ptr<InMemorySpanData> exported{};
+};
+
+Tracers MakeTracers() {
+  auto exporter = std::make_unique<InMemorySpanExporter>();
+  std::shared_ptr<InMemorySpanData> exported = exporter->GetData();
+  return {.provider = std::make_shared<sdk::trace::TracerProvider>(
+              std::make_unique<sdk::trace::SimpleSpanProcessor>(std::move(exporter))),
+          .exported = std::move(exported)};
+}
+
+std::shared_ptr<opentelemetry::metrics::MeterProvider> MakeMeters(std::shared_ptr<Reader> reader) {
+  auto meters = std::make_shared<metrics::MeterProvider>();
+  meters->AddMetricReader(std::move(reader));
+  return meters;
+}
+
+/// Writes in a header of its own which span it is.
+class OwnPropagator final : public context::propagation::TextMapPropagator {
+ public:
+  context::Context Extract(const context::propagation::TextMapCarrier&, context::Context& from) noexcept override { return from; }
+  void Inject(context::propagation::TextMapCarrier& carrier, const context::Context& from) noexcept override {
+    std::array<char, 16> id{};
+    trace::GetSpan(from)->GetContext().span_id().ToLowerBase16(id);
+    carrier.Set("X-Span", nostd::string_view(id.data(), id.size()));
+  }
+  bool Fields(nostd::function_ref<bool(nostd::string_view)> callback) const noexcept override { return callback("X-Span"); }
 };
 
 template <class Id>
@@ -109,6 +167,15 @@ std::string Hex(const Id& id) {
   return text;
 }
 
+/// Another tracer, of the program's own.
+class OtherTracer final : public Observer {
+ public:
+  void OnAttemptStart(const ObservedCall&, const ObservedAttempt&, CallState*, Metadata& metadata) override {
+    metadata.emplace_back("traceparent", kInbound);
+    metadata.emplace_back("tracestate", "vendor=1");
+  }
+};
+
 class OpenTelemetryTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -116,27 +183,29 @@ class OpenTelemetryTest : public ::testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_.emplace(*std::move(server));
 
-    auto exporter = std::make_unique<InMemorySpanExporter>();
-    exported_ = exporter->GetData();
-    trace::Provider::SetTracerProvider(nostd::shared_ptr<trace::TracerProvider>(
-        new sdk::trace::TracerProvider(std::make_unique<sdk::trace::SimpleSpanProcessor>(std::move(exporter)))));
-    auto meters = std::make_unique<metrics::MeterProvider>();
-    meters->AddMetricReader(reader_);
-    opentelemetry::metrics::Provider::SetMeterProvider(
-        nostd::shared_ptr<opentelemetry::metrics::MeterProvider>(meters.release()));
+    Tracers tracers = MakeTracers();
+    exported_ = std::move(tracers.exported);
+    trace::Provider::SetTracerProvider(tracers.provider);
+    opentelemetry::metrics::Provider::SetMeterProvider(MakeMeters(reader_));
   }
 
   void TearDown() override {
     client_.reset();
     trace::Provider::SetTracerProvider({});
     opentelemetry::metrics::Provider::SetMeterProvider({});
+    context::propagation::GlobalTextMapPropagator::SetGlobalPropagator(
+        nostd::shared_ptr<context::propagation::TextMapPropagator>(new context::propagation::NoOpPropagator()));
   }
 
   void Connect(const std::string& config, const OpenTelemetryOptions& options = {}) {
+    ConnectWith({OpenTelemetryObserver::Create(options)}, config);
+  }
+
+  void ConnectWith(const std::vector<std::shared_ptr<Observer>>& observers, const std::string& config = RetryConfig()) {
     auto client = UserClient::Create({.target = server_->address(),
                                       .credentials = Credentials::Insecure(),
                                       .service_config_json = config,
-                                      .observers = {OpenTelemetryObserver::Create(options)}});
+                                      .observers = observers});
     ASSERT_TRUE(client.ok()) << client.status();
     client_.emplace(*std::move(client));
   }
@@ -147,19 +216,26 @@ class OpenTelemetryTest : public ::testing::Test {
     std::string id{};
     std::string parent{};
     trace::StatusCode status = trace::StatusCode::kUnset;
+    std::string description{};
+    /// "NAME VERSION"
+    std::string scope{};
     Labels attributes{};
   };
 
   /// Those that have ended since the last time, in that order.
-  std::vector<Span> Spans() {
+  std::vector<Span> Spans() { return SpansIn(*exported_); }
+
+  static std::vector<Span> SpansIn(InMemorySpanData& exported) {
     std::vector<Span> spans;
-    for (const auto& data : exported_->GetSpans()) {
+    for (const auto& data : exported.GetSpans()) {
       Span& span = spans.emplace_back();
       span.name = std::string(data->GetName().data(), data->GetName().size());
       span.trace = Hex(data->GetTraceId());
       span.id = Hex(data->GetSpanId());
       span.parent = data->GetParentSpanId().IsValid() ? Hex(data->GetParentSpanId()) : "";
       span.status = data->GetStatus();
+      span.description = std::string(data->GetDescription().data(), data->GetDescription().size());
+      span.scope = data->GetInstrumentationScope().GetName() + " " + data->GetInstrumentationScope().GetVersion();
       for (const auto& [key, value] : data->GetAttributes()) {
         if (nostd::holds_alternative<std::string>(value)) span.attributes[key] = nostd::get<std::string>(value);
         if (nostd::holds_alternative<int32_t>(value)) span.attributes[key] = std::to_string(nostd::get<int32_t>(value));
@@ -207,12 +283,152 @@ TEST_F(OpenTelemetryTest, ACallIsASpanWithAChildForEachAttemptAndTheServerIsTold
     EXPECT_EQ(spans[i].trace, call.trace);
     EXPECT_EQ(spans[i].parent, call.id);
     EXPECT_THAT(spans[i].attributes, Contains(Pair("previous-rpc-attempts", std::to_string(i))));
-    EXPECT_THAT(spans[i].attributes, Contains(Pair("network.peer.address", "ipv4:" + server_->address())));
     EXPECT_EQ(Traceparent(received[i]), "00-" + spans[i].trace + "-" + spans[i].id + "-01");
   }
   EXPECT_EQ(spans[0].status, trace::StatusCode::kError);
   EXPECT_THAT(spans[0].attributes, Contains(Pair("userclient.reason", "first")));
   EXPECT_THAT(spans[1].attributes, Contains(Pair("userclient.reason", "retry")));
+}
+
+TEST_F(OpenTelemetryTest, SpansSayWhereTheServerIsAndWhichOneItWas) {
+  Connect(RetryConfig());
+  const std::string port = std::to_string(server_->port());
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  const Labels& attempt = spans[0].attributes;
+  EXPECT_THAT(attempt, Contains(Pair("network.peer.address", "127.0.0.1")));
+  EXPECT_THAT(attempt, Contains(Pair("network.peer.port", port)));
+  EXPECT_THAT(attempt, Contains(Pair("network.transport", "tcp")));
+  EXPECT_THAT(attempt, Contains(Pair("network.type", "ipv4")));
+  EXPECT_THAT(attempt, Contains(Pair("rpc.service", "user.v1.UserService")));
+  EXPECT_THAT(attempt, Contains(Pair("rpc.method", "GetUser")));
+  for (const Span& span : spans) {
+    EXPECT_THAT(span.attributes, Contains(Pair("rpc.system", "grpc")));
+    EXPECT_THAT(span.attributes, Contains(Pair("server.address", "127.0.0.1")));
+    EXPECT_THAT(span.attributes, Contains(Pair("server.port", port)));
+    EXPECT_THAT(span.attributes, Not(Contains(Key("error.type"))));
+  }
+}
+
+TEST_F(OpenTelemetryTest, AFailedSpanHasTheCodeAndWhatTheServerSaid) {
+  Connect(NoRetryConfig());
+  server_->Script("GetUser", {Fail(StatusCode::kNotFound, "no user alice@example.com")});
+
+  ASSERT_FALSE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  for (const Span& span : spans) {
+    EXPECT_EQ(span.description, "NOT_FOUND, no user alice@example.com");
+    EXPECT_THAT(span.attributes, Contains(Pair("error.type", "NOT_FOUND")));
+    EXPECT_THAT(span.attributes, Contains(Pair("rpc.grpc.status_code", "5")));
+  }
+}
+
+TEST_F(OpenTelemetryTest, WithoutMessagesAFailedSpanHasTheCodeAlone) {
+  Connect(NoRetryConfig(), {.messages = false});
+  server_->Script("GetUser", {Fail(StatusCode::kNotFound, "no user alice@example.com")});
+
+  ASSERT_FALSE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  for (const Span& span : spans) {
+    EXPECT_EQ(span.description, "NOT_FOUND");
+    EXPECT_THAT(span.attributes, Not(Contains(Pair(::testing::_, ::testing::HasSubstr("alice")))));
+  }
+}
+
+TEST_F(OpenTelemetryTest, SpansAndMetricsNameThisVersion) {
+  Connect(RetryConfig());
+  const std::string this_version = std::string("userclient ") + USERCLIENT_VERSION_STRING;
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  for (const Span& span : spans) EXPECT_EQ(span.scope, this_version);
+  EXPECT_THAT(reader_->Read("userclient.attempts"), Not(IsEmpty()));
+  EXPECT_THAT(reader_->scopes(), ElementsAre(this_version));
+}
+
+TEST_F(OpenTelemetryTest, ProvidersAndThePropagatorCanBeGiven) {
+  const Tracers tracers = MakeTracers();
+  const auto reader = std::make_shared<Reader>();
+  Connect(RetryConfig(), {.tracer_provider = tracers.provider,
+                          .meter_provider = MakeMeters(reader),
+                          .propagator = std::make_shared<OwnPropagator>()});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = SpansIn(*tracers.exported);
+  ASSERT_EQ(spans.size(), 2u);
+  EXPECT_THAT(reader->Read("userclient.attempts"), Not(IsEmpty()));
+  const ReceivedAttempt received = server_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_THAT(received.metadata, Contains(Pair("x-span", spans[0].id)));
+  EXPECT_THAT(received.metadata, Not(Contains(Key("traceparent"))));
+  // Nothing has gone to the global ones.
+  EXPECT_THAT(Spans(), IsEmpty());
+  EXPECT_THAT(reader_->ReadAll(), IsEmpty());
+}
+
+TEST_F(OpenTelemetryTest, TheGlobalPropagatorCarriesWhatIsCurrentOnTheCallingThread) {
+  std::vector<std::unique_ptr<context::propagation::TextMapPropagator>> both;
+  both.push_back(std::make_unique<trace::propagation::HttpTraceContext>());
+  both.push_back(std::make_unique<opentelemetry::baggage::propagation::BaggagePropagator>());
+  context::propagation::GlobalTextMapPropagator::SetGlobalPropagator(
+      nostd::shared_ptr<context::propagation::TextMapPropagator>(new context::propagation::CompositePropagator(std::move(both))));
+  Connect(RetryConfig());
+  context::Context current = context::RuntimeContext::GetCurrent();
+  const auto token = context::RuntimeContext::Attach(
+      opentelemetry::baggage::SetBaggage(current, opentelemetry::baggage::Baggage::FromHeader("region=north")));
+
+  ASSERT_TRUE(client_->GetUserAsync(AskFor("u-1")).Get().ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  const ReceivedAttempt received = server_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_EQ(Traceparent(received), "00-" + spans[0].trace + "-" + spans[0].id + "-01");
+  EXPECT_THAT(received.metadata, Contains(Pair("baggage", "region=north")));
+}
+
+TEST_F(OpenTelemetryTest, OfTwoThatTraceTheServerIsToldOfTheLast) {
+  const Tracers last = MakeTracers();
+  ConnectWith({OpenTelemetryObserver::Create({.metrics = false}),
+               OpenTelemetryObserver::Create({.metrics = false, .tracer_provider = last.provider})});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  EXPECT_EQ(Spans().size(), 2u);
+  const std::vector<Span> spans = SpansIn(*last.exported);
+  ASSERT_EQ(spans.size(), 2u);
+  EXPECT_EQ(Traceparent(server_->ReceivedAttempts("GetUser").at(0)), "00-" + spans[0].trace + "-" + spans[0].id + "-01");
+}
+
+TEST_F(OpenTelemetryTest, WhatAnotherTracerHasWrittenIsReplacedAsAWhole) {
+  ConnectWith({std::make_shared<OtherTracer>(), OpenTelemetryObserver::Create()});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const std::vector<Span> spans = Spans();
+  ASSERT_EQ(spans.size(), 2u);
+  const ReceivedAttempt received = server_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_EQ(Traceparent(received), "00-" + spans[0].trace + "-" + spans[0].id + "-01");
+  EXPECT_THAT(received.metadata, Not(Contains(Key("tracestate"))));
+}
+
+TEST_F(OpenTelemetryTest, WhatAnotherTracerHasWrittenStaysWhereNobodyElseTraces) {
+  ConnectWith({std::make_shared<OtherTracer>(),
+               OpenTelemetryObserver::Create({.tracer_provider = std::make_shared<trace::NoopTracerProvider>()})});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const ReceivedAttempt received = server_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_EQ(Traceparent(received), kInbound);
+  EXPECT_THAT(received.metadata, Contains(Pair("tracestate", "vendor=1")));
 }
 
 TEST_F(OpenTelemetryTest, TheSpanThatIsCurrentOnTheCallingThreadIsTheParent) {
@@ -324,6 +540,39 @@ TEST_F(OpenTelemetryTest, MetricsHaveTheNamesAndLabelsOfA66AndA96) {
   EXPECT_THAT(reader_->Read("grpc.client.call.hedges"), IsEmpty());
   EXPECT_THAT(reader_->Read("userclient.attempts"), UnorderedElementsAre(Pair(OfGetUser({{"userclient.reason", "first"}}), 1),
                                                                          Pair(OfGetUser({{"userclient.reason", "retry"}}), 1)));
+}
+
+TEST_F(OpenTelemetryTest, MetricsOfGrpcCanBeLeftToItsOwnPlugin) {
+  Connect(RetryConfig(), {.grpc_metrics = false});
+  server_->Script("GetUser", {Fail(StatusCode::kUnavailable), Ok()});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  const auto all = reader_->ReadAll();
+  EXPECT_THAT(all, Contains(Key("userclient.attempts")));
+  EXPECT_THAT(all, Contains(Key("userclient.calls.in_flight")));
+  EXPECT_THAT(all, Each(Key(::testing::StartsWith("userclient."))));
+}
+
+TEST_F(OpenTelemetryTest, AllGaugesOfACollectionAreOfTheSameMoment) {
+  int moment = 0;
+  const ObservedClient client = {
+      .service = "user.v1.UserService", .target = "users:50051", .snapshot = [&moment] {
+        ++moment;
+        return std::optional(ClientSnapshot{.target = "users:50051", .config_version = moment, .calls_in_flight = moment});
+      }};
+  const auto observer = OpenTelemetryObserver::Create();
+  observer->OnClientStart(client);
+  const Labels of_users = {{"grpc.target", "dns:///users:50051"}};
+
+  for (const int collection : {1, 2}) {
+    auto all = reader_->ReadAll();
+    EXPECT_EQ(moment, collection);
+    EXPECT_THAT(all["userclient.config.version"], ElementsAre(Pair(of_users, collection)));
+    EXPECT_THAT(all["userclient.calls.in_flight"], ElementsAre(Pair(of_users, collection)));
+  }
+
+  observer->OnClientEnd(client);
 }
 
 TEST_F(OpenTelemetryTest, GaugesShowTheClientAsItIs) {

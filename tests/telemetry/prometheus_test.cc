@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
@@ -60,8 +62,8 @@ class PrometheusTest : public ::testing::Test {
     metrics_ = *std::move(metrics);
   }
 
-  UserClient Connect(const std::string& config) {
-    auto client = UserClient::Create({.target = server_->address(),
+  UserClient Connect(const std::string& config, const std::string& target = "") {
+    auto client = UserClient::Create({.target = target.empty() ? server_->address() : target,
                                       .credentials = Credentials::Insecure(),
                                       .service_config_json = config,
                                       .observers = {metrics_}});
@@ -89,6 +91,13 @@ class PrometheusTest : public ::testing::Test {
   std::map<Labels, double> Counters(const std::string& name) const {
     std::map<Labels, double> values;
     for (const auto& [labels, metric] : Series(name)) values[labels] = metric.counter.value;
+    return values;
+  }
+
+  /// Those of which there was one at least.
+  std::map<Labels, double> Counted(const std::string& name) const {
+    std::map<Labels, double> values = Counters(name);
+    std::erase_if(values, [](const auto& counted) { return counted.second == 0; });
     return values;
   }
 
@@ -199,13 +208,69 @@ TEST_F(PrometheusTest, CountsWhatTheClientRefusedAndWhatStoodIn) {
   ASSERT_FALSE(client.GetUser(AskFor("u-1")).ok());
   ASSERT_TRUE(client.GetUser(AskFor("u-1"), {.fallback = FallbackTo(user::v1::GetUserResponse())}).ok());
 
-  EXPECT_THAT(Counters("userclient_rejections_total"),
+  EXPECT_THAT(Counted("userclient_rejections_total"),
               ElementsAre(Pair(OfGetUser({{"userclient_compartment", "reads"}, {"userclient_rejection", "circuit_open"}}), 2)));
   EXPECT_THAT(Counters("userclient_stand_ins_total"), ElementsAre(Pair(OfGetUser({{"userclient_source", "fallback"}}), 1)));
-  EXPECT_THAT(Counters("userclient_circuit_changes_total"),
+  EXPECT_THAT(Counted("userclient_circuit_changes_total"),
               ElementsAre(Pair(OfReads({{"userclient_state", "forced_open"}, {"userclient_cause", "forced"}}), 1)));
   EXPECT_THAT(HistogramCounts("grpc_client_call_duration_seconds"),
               ElementsAre(Pair(OfGetUser({{"grpc_status", "UNAVAILABLE"}}), 2)));
+}
+
+TEST_F(PrometheusTest, WhatAlarmsWaitForIsThereBeforeItHasEverHappened) {
+  const UserClient client = Connect(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "circuitBreaker": {}}]}})");
+
+  const auto rejections = Counters("userclient_rejections_total");
+  const auto changes = Counters("userclient_circuit_changes_total");
+  const auto events = Counters("userclient_events_total");
+
+  // 8 methods in one compartment each; 5 reasons.
+  EXPECT_EQ(rejections.size(), 8u * 5u);
+  EXPECT_THAT(rejections,
+              Contains(Pair(OfGetUser({{"userclient_compartment", "reads"}, {"userclient_rejection", "circuit_open"}}), 0)));
+  // The breaker of "reads"; "default" has none.
+  EXPECT_EQ(changes.size(), 10u);
+  EXPECT_THAT(changes, Contains(Pair(OfReads({{"userclient_state", "open"}, {"userclient_cause", "failure_ratio"}}), 0)));
+  EXPECT_EQ(events.size(), 8u);
+  EXPECT_THAT(events, Contains(Pair(Labels{{"grpc_target", target_}, {"userclient_event", "config_refused"}}, 0)));
+  EXPECT_THAT(Counters("userclient_stand_ins_total"), IsEmpty());
+}
+
+TEST_F(PrometheusTest, TheBreakersOfANewConfigAreThereToo) {
+  const UserClient client = Connect("{}");
+  EXPECT_THAT(Counters("userclient_circuit_changes_total"), IsEmpty());
+
+  ASSERT_TRUE(client
+                  .SetConfig(*ServiceConfig::Parse(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "circuitBreaker": {}}]}})"))
+                  .ok());
+
+  EXPECT_EQ(Counters("userclient_circuit_changes_total").size(), 10u);
+}
+
+TEST_F(PrometheusTest, TargetsAreToldByTheLabelThatTheProgramGivesThem) {
+  auto metrics = PrometheusObserver::Create(
+      {.target_label = [](std::string_view target) { return std::string(target.starts_with("dns:") ? target : "other"); }});
+  ASSERT_TRUE(metrics.ok()) << metrics.status();
+  metrics_ = *std::move(metrics);
+  const std::string config = R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 3, "circuitBreaker": {}}]}})";
+  const UserClient named = Connect(config);
+  const UserClient one = Connect(config, "ipv4:" + server_->address());
+  const UserClient other = Connect(config, "ipv4:///" + server_->address());
+
+  ASSERT_TRUE(named.GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(one.GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(other.GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(one.OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+  ASSERT_FALSE(one.GetUser(AskFor("u-1")).ok());
+
+  const Labels of_others = {{"grpc_method", kGetUser}, {"grpc_target", "other"}};
+  EXPECT_THAT(Counters("grpc_client_attempt_started_total"), UnorderedElementsAre(Pair(OfGetUser(), 1), Pair(of_others, 2)));
+  EXPECT_THAT(Gauges("userclient_compartment_limit"),
+              Contains(Pair(Labels{{"grpc_target", "other"}, {"userclient_compartment", "reads"}}, 6)));
+  EXPECT_THAT(metrics_->Text(), Not(HasSubstr("ipv4:")));
 }
 
 TEST_F(PrometheusTest, ShowsTheClientAsItIs) {
@@ -234,8 +299,8 @@ TEST_F(PrometheusTest, CountsReloads) {
 
   ASSERT_TRUE(client.SetConfig(*ServiceConfig::Parse("{}")).ok());
 
-  ASSERT_TRUE(Await([&] { return !Counters("userclient_events_total").empty(); }));
-  EXPECT_THAT(Counters("userclient_events_total"),
+  ASSERT_TRUE(Await([&] { return !Counted("userclient_events_total").empty(); }));
+  EXPECT_THAT(Counted("userclient_events_total"),
               ElementsAre(Pair(Labels{{"grpc_target", target_}, {"userclient_event", "config_reloaded"}}, 1)));
   EXPECT_THAT(Gauges("userclient_config_version"), ElementsAre(Pair(Labels{{"grpc_target", target_}}, 2)));
 }
@@ -271,13 +336,29 @@ TEST_F(PrometheusTest, WritesTheExposition) {
 
 TEST(PrometheusOptionsTest, WrongOnesAreRefused) {
   EXPECT_EQ(PrometheusObserver::Create({.latency_buckets = {1, 1}}).status(),
-            absl::InvalidArgumentError("PrometheusOptions.latency_buckets: must be in ascending order"));
+            absl::InvalidArgumentError("PrometheusOptions.latency_buckets[1]: must be more than the one before"));
   EXPECT_THAT(PrometheusObserver::Create({.constant_labels = {{"no-such-name", "x"}}}).status().message(),
               HasSubstr("PrometheusOptions.constant_labels: "));
   EXPECT_EQ(
       PrometheusObserver::Create({.constant_labels = {{"grpc_target", "x"}}}).status(),
       absl::InvalidArgumentError("PrometheusOptions.constant_labels: grpc_target is a label of the metrics themselves; choose "
                                  "another name"));
+}
+
+TEST(PrometheusOptionsTest, WhatWouldMakeEveryScrapeUnusableIsRefused) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+  EXPECT_EQ(PrometheusObserver::Create({.latency_buckets = {0.1, kInfinity}}).status(),
+            absl::InvalidArgumentError("PrometheusOptions.latency_buckets[1]: must be a finite number; the bucket without a "
+                                       "bound is added by itself"));
+  EXPECT_THAT(PrometheusObserver::Create({.latency_buckets = {1, kNaN, 2}}).status().message(),
+              HasSubstr("PrometheusOptions.latency_buckets[1]: must be a finite number"));
+  EXPECT_EQ(PrometheusObserver::Create({.constant_labels = {{"le", "x"}}}).status(),
+            absl::InvalidArgumentError("PrometheusOptions.constant_labels: le is a label of Prometheus's own, for buckets and "
+                                       "quantiles; choose another name"));
+  EXPECT_THAT(PrometheusObserver::Create({.constant_labels = {{"quantile", "x"}}}).status().message(),
+              HasSubstr("PrometheusOptions.constant_labels: quantile is a label of Prometheus's own"));
 }
 
 TEST(PrometheusOptionsTest, ConstantLabelsAreOnEverySeries) {
@@ -363,7 +444,7 @@ class PrometheusDocumentsTest : public PrometheusTest {
     EXPECT_TRUE(client->SetConfig(*ServiceConfig::Parse(kEverything)).ok());
     EXPECT_TRUE(Await([&] {
       const auto resolution = client->Snapshot().resolution;
-      return resolution && resolution->age && !Counters("userclient_events_total").empty();
+      return resolution && resolution->age && !Counted("userclient_events_total").empty();
     }));
 
     std::set<std::string> names;
@@ -372,25 +453,87 @@ class PrometheusDocumentsTest : public PrometheusTest {
   }
 };
 
-TEST_F(PrometheusDocumentsTest, TheDashboardAsksForNothingThatIsNotExposed) {
-  const std::set<std::string> exposed = Exposed();
+/// Of the rules in operations.md, by their names.
+std::map<std::string, std::string> AlarmsIn(const std::string& document) {
+  static const std::regex kAlert(R"(- alert: (\w+)\n +expr: ([^\n]*(?:\n {10,}[^\n]*)*))");
+  std::map<std::string, std::string> alarms;
+  for (std::sregex_iterator it(document.begin(), document.end(), kAlert), end; it != end; ++it) alarms[(*it)[1]] = (*it)[2];
+  return alarms;
+}
+
+std::set<std::string> DashboardMetrics() {
   std::string expressions;
   CollectExpressions(json::parse(Read("grafana_dashboard.json")), expressions);
+  std::set<std::string> names = MetricsIn(expressions);
+  std::erase_if(names, [](const std::string& name) { return LabelNames().contains(name); });
+  return names;
+}
 
-  const std::set<std::string> asked = MetricsIn(expressions);
+TEST_F(PrometheusDocumentsTest, TheDashboardShowsEverythingThatIsExposedAndNothingElse) {
+  EXPECT_EQ(DashboardMetrics(), Exposed());
+}
 
-  EXPECT_GE(asked.size(), 15u);
-  for (const std::string& name : asked) {
-    EXPECT_TRUE(exposed.contains(name) || LabelNames().contains(name)) << name << " is in the dashboard, and nowhere else";
+TEST_F(PrometheusDocumentsTest, TheDashboardTakesNoRefusalForAFastCall) {
+  std::string expressions;
+  CollectExpressions(json::parse(Read("grafana_dashboard.json")), expressions);
+  static const std::regex kLatency(R"(grpc_client_call_duration_seconds_bucket\{([^}]*)\})");
+  int found = 0;
+
+  for (std::sregex_iterator it(expressions.begin(), expressions.end(), kLatency), end; it != end; ++it, ++found) {
+    EXPECT_THAT((*it)[1].str(), HasSubstr("grpc_status!~\"UNAVAILABLE|RESOURCE_EXHAUSTED|"));
+  }
+  EXPECT_EQ(found, 3);
+}
+
+TEST_F(PrometheusDocumentsTest, TheAlarmsAskForNothingThatIsNotExposed) {
+  const std::set<std::string> exposed = Exposed();
+
+  const std::map<std::string, std::string> alarms = AlarmsIn(Read("operations.md"));
+
+  EXPECT_EQ(alarms.size(), 10u);
+  for (const auto& [alarm, expression] : alarms) {
+    std::set<std::string> asked = MetricsIn(expression);
+    std::erase_if(asked, [](const std::string& name) { return LabelNames().contains(name); });
+    EXPECT_FALSE(asked.empty()) << alarm;
+    for (const std::string& name : asked) EXPECT_TRUE(exposed.contains(name)) << alarm << " asks for " << name;
   }
 }
 
-TEST_F(PrometheusDocumentsTest, EveryMetricIsDocumented) {
+TEST_F(PrometheusDocumentsTest, WhatAnAlarmCountsTheFirstOfIsThereFromTheStart) {
+  const UserClient client = Connect(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "circuitBreaker": {}}]}})");
+  const std::string text = metrics_->Text();
+  std::vector<std::string> looked_at;
+
+  for (const auto& [alarm, expression] : AlarmsIn(Read("operations.md"))) {
+    // Above a number of events, not above a share of them: `increase(x{...}[15m])) > 0`.
+    static const std::regex kCounter(R"((?:increase|rate)\((userclient_\w+)\{(\w+)=~?"([^"|]+)[^)]*\)+ > \d+$)");
+    std::smatch found;
+    if (!std::regex_search(expression, found, kCounter)) continue;
+    looked_at.push_back(alarm);
+    const std::regex series(absl::StrCat(found.str(1), "\\{[^}]*", found.str(2), "=\"", found.str(3), "\"[^}]*\\} 0\n"));
+    EXPECT_TRUE(std::regex_search(text, series)) << alarm << ": " << found.str(1) << " begins with 1";
+  }
+  EXPECT_THAT(looked_at, UnorderedElementsAre("CircuitFlaps", "CircuitOpen", "FilesRefused"));
+}
+
+TEST_F(PrometheusDocumentsTest, AlarmsAboutStatesHoldForSeveralClientsOfATarget) {
+  for (const auto& [alarm, expression] : AlarmsIn(Read("operations.md"))) {
+    const bool about_states = MetricsIn(expression).contains("userclient_circuit_state");
+    EXPECT_FALSE(about_states && expression.find("== 1") != std::string::npos) << alarm;
+  }
+}
+
+TEST_F(PrometheusDocumentsTest, EveryMetricIsDocumentedAndNothingElse) {
   const std::set<std::string> exposed = Exposed();
+  // In the tables: `grpc.client.x` | `grpc_client_x` | ...
+  static const std::regex kRow(R"(\| `[a-z_.]+` \| `([a-z_]+)` \|)");
   const std::string document = Read("telemetry.md");
+  std::set<std::string> documented;
+  for (std::sregex_iterator it(document.begin(), document.end(), kRow), end; it != end; ++it) documented.insert((*it)[1]);
 
   EXPECT_EQ(exposed.size(), 25u);
-  for (const std::string& name : exposed) EXPECT_THAT(document, HasSubstr("`" + name + "`"));
+  EXPECT_EQ(documented, exposed);
 }
 
 }  // namespace

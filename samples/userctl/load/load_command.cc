@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "call_mix.h"
 #include "circuit_log.h"
@@ -34,6 +35,8 @@ using user::v1::ListUsersRequest;
 using userclient::UserClient;
 
 constexpr double kUsualRate = 100;
+constexpr double kLowestRate = 0.001;
+constexpr int kHighestRate = 1'000'000;
 constexpr std::chrono::seconds kUsualDuration(10);
 constexpr int kMostIdsFromServer = 1000;
 constexpr std::chrono::milliseconds kLookEvery(50);
@@ -147,11 +150,18 @@ class Load {
   const LoadPlan plan_;
 };
 
+/// What is wrong with it, or nothing. CLI::Range looks for what lies outside, and finds nothing wrong with NaN.
+std::string CheckRate(const std::string& text) {
+  double rate = 0;
+  const bool fine = absl::SimpleAtod(text, &rate) && rate >= kLowestRate && rate <= kHighestRate;
+  return fine ? "" : absl::StrCat("\"", text, "\" is no number from ", kLowestRate, " to ", kHighestRate);
+}
+
 void AddPaceOptions(CLI::App* load, const std::shared_ptr<LoadOptions>& options) {
   CLI::Option* rate =
       load->add_option("--rate", options->plan.rate,
                        "Open loop: so many calls begin in a second, however long they take; 100 without --rate and --concurrency")
-          ->check(CLI::Range(0.001, 1e6).description(""))
+          ->check(CheckRate)
           ->type_name("R");
   CLI::Option* concurrency =
       load->add_option("--concurrency", options->concurrency,
@@ -204,7 +214,8 @@ void AddLoadCommand(CLI::App& app, Command& chosen) {
       "first call with each failure and the slowest one. --timeout is for one call.\n\n"
       "In an open loop latency counts from when a call was due, so that a server that stalls cannot hide what it does to the "
       "calls\n"
-      "after. In a closed loop a caller that the client itself refuses (an open breaker, a full compartment) waits 10 ms.\n\n"
+      "after. The summary says when this machine was too slow for the rate, so that its calls began late.\n\n"
+      "In a closed loop a caller that the client itself refuses (an open breaker, a full compartment) waits 10 ms.\n\n"
       "Ctrl-C ends it with the summary of what there was; calls under way are cancelled and not counted.\n\n"
       "Exit status: 0 if every call was answered, else 64 + the code of the commonest failure; 65 after Ctrl-C.\n\n"
       "Examples:\n"

@@ -1,5 +1,4 @@
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "latency_chart.h"
@@ -13,20 +12,6 @@ using nlohmann::ordered_json;
 
 double Milliseconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 double Seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
-std::string_view SourceName(userclient::AnswerSource source) {
-  switch (source) {
-    case userclient::AnswerSource::kServer:
-      return "server";
-    case userclient::AnswerSource::kShared:
-      return "shared";
-    case userclient::AnswerSource::kStale:
-      return "stale";
-    case userclient::AnswerSource::kFallback:
-      return "fallback";
-  }
-  return "unknown";
-}
 
 ordered_json PlanJson(const LoadPlan& plan) {
   ordered_json mix = ordered_json::object();
@@ -73,30 +58,12 @@ ordered_json CodesJson(const LoadTally& tally) {
   return json;
 }
 
-std::string_view ReasonKey(userclient::AttemptReason reason) {
-  switch (reason) {
-    case userclient::AttemptReason::kFirst:
-      return "first";
-    case userclient::AttemptReason::kRetry:
-      return "retry";
-    case userclient::AttemptReason::kPushback:
-      return "pushback";
-    case userclient::AttemptReason::kHedge:
-      return "hedge";
-    case userclient::AttemptReason::kFreshToken:
-      return "fresh_token";
-    case userclient::AttemptReason::kResume:
-      return "resume";
-  }
-  return "unknown";
-}
-
 ordered_json AttemptsJson(const LoadTally& tally) {
   ordered_json of_calls = ordered_json::object();
   for (const auto& [attempts, calls] : tally.attempts_of_calls) of_calls[std::to_string(attempts)] = calls;
   ordered_json reasons = ordered_json::object();
   for (const auto& [reason, attempts] : tally.further_attempts) {
-    reasons[std::string(ReasonKey(reason))] = attempts;
+    reasons[std::string(userclient::AttemptReasonLabel(reason))] = attempts;
   }
   return {{"total", tally.attempts},
           {"further", std::move(reasons)},
@@ -107,14 +74,14 @@ ordered_json AttemptsJson(const LoadTally& tally) {
 ordered_json CircuitsJson(const LoadResult& result) {
   ordered_json json = ordered_json::object();
   for (const auto& [compartment, state] : result.circuits) {
-    json[compartment] = {{"state", userclient::CircuitStateName(state)}, {"transitions", ordered_json::array()}};
+    json[compartment] = {{"state", userclient::CircuitStateLabel(state)}, {"transitions", ordered_json::array()}};
   }
   for (const CircuitLog::Entry& entry : result.transitions) {
     const userclient::CircuitTransition& transition = entry.transition;
     ordered_json change = {{"at_s", Seconds(entry.at - result.began)},
-                           {"from", userclient::CircuitStateName(transition.from)},
-                           {"to", userclient::CircuitStateName(transition.to)},
-                           {"cause", userclient::CircuitCauseName(transition.cause)}};
+                           {"from", userclient::CircuitStateLabel(transition.from)},
+                           {"to", userclient::CircuitStateLabel(transition.to)},
+                           {"cause", userclient::CircuitCauseLabel(transition.cause)}};
     if (transition.calls > 0) {
       change["calls"] = transition.calls;
       change["failures"] = transition.failures;
@@ -135,9 +102,9 @@ std::string LoadJson(const LoadResult& result) {
     kinds[std::string(CallKindName(kind))] = {{"calls", count.calls}, {"failed", count.failed}};
   }
   ordered_json rejections = ordered_json::object();
-  for (const auto& [rejection, calls] : tally.rejections) rejections[std::string(userclient::RejectionName(rejection))] = calls;
+  for (const auto& [rejection, calls] : tally.rejections) rejections[std::string(userclient::RejectionLabel(rejection))] = calls;
   ordered_json substitutes = ordered_json::object();
-  for (const auto& [source, calls] : tally.substitutes) substitutes[std::string(SourceName(source))] = calls;
+  for (const auto& [source, calls] : tally.substitutes) substitutes[std::string(userclient::AnswerSourceLabel(source))] = calls;
   ordered_json servers = ordered_json::object();
   for (const auto& [peer, server] : tally.servers) servers[peer] = {{"attempts", server.attempts}, {"failed", server.failed}};
 
@@ -152,7 +119,9 @@ std::string LoadJson(const LoadResult& result) {
                      {"cut_off", tally.cut_off},
                      {"never_begun", result.never_begun},
                      {"waited_for_room", tally.waited_for_room},
-                     {"latest_start_ms", Milliseconds(tally.latest_start)},
+                     {"latest_start_ms", Milliseconds(tally.start_delay.latest())},
+                     {"latest_start_by_machine_ms", Milliseconds(tally.start_delay.latest_by_machine())},
+                     {"machine_is_too_slow", result.plan.rate.has_value() && tally.start_delay.machine_is_too_slow()},
                      {"calls_per_second", result.calls_per_second()},
                      {"kinds", std::move(kinds)},
                      {"codes", CodesJson(tally)},

@@ -13,7 +13,8 @@ namespace userctl {
 
 /// Calls begin when they are due, by the plan's rate, whether or not those before have ended. A call is as late as the server
 /// lets it be: its latency counts from when it was due, also when it had to wait for room, so that a server that stalls cannot
-/// hide what it does to the calls after (no coordinated omission). Returns how many were due and could not begin before the
+/// hide what it does to the calls after (no coordinated omission). What is late because this machine is too slow is told apart
+/// (StartDelay). Returns how many were due and could not begin before the
 /// duration was over.
 int64_t RunOpenLoop(const LoadPlan& plan, LoadCaller& caller, LoadRecorder& recorder, const std::stop_token& stop);
 

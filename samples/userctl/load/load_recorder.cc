@@ -1,8 +1,8 @@
 #include "load_recorder.h"
 
-#include <algorithm>
-
 namespace userctl {
+
+using std::chrono::steady_clock;
 
 bool LoadRecorder::AwaitRoom(int max_in_flight, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
@@ -10,7 +10,9 @@ bool LoadRecorder::AwaitRoom(int max_in_flight, const std::stop_token& stop) {
   if (has_room()) return !stop.stop_requested();
   ++tally_.waited_for_room;
   someone_waits_ = true;
+  const steady_clock::time_point begin = steady_clock::now();
   const bool room = changed_.wait(lock, stop, has_room);
+  tally_.start_delay.NoteWait(steady_clock::now() - begin);
   someone_waits_ = false;
   return room && !stop.stop_requested();
 }
@@ -22,11 +24,11 @@ void LoadRecorder::AwaitAll() {
   someone_waits_ = false;
 }
 
-void LoadRecorder::NoteBegin(std::chrono::steady_clock::time_point due) {
-  const std::chrono::nanoseconds late = std::chrono::steady_clock::now() - due;
+void LoadRecorder::NoteBegin(steady_clock::time_point due) {
+  const std::chrono::nanoseconds late = steady_clock::now() - due;
   const std::lock_guard lock(mutex_);
   ++tally_.begun;
-  tally_.latest_start = std::max(tally_.latest_start, late);
+  tally_.start_delay.NoteBegin(late);
 }
 
 void LoadRecorder::NoteEnd(const CallOutcome& outcome) {

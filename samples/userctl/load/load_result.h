@@ -20,7 +20,7 @@ struct LoadResult {
   /// Until the last call had ended.
   std::chrono::nanoseconds elapsed{};
   LoadTally tally{};
-  /// Open loop: due, and not begun because too many were under way until the time was over.
+  /// Open loop: due, and not begun until the time was over, because too many were under way or this machine was too slow.
   int64_t never_begun = 0;
   std::vector<CircuitLog::Entry> transitions{};
   CircuitLog::States circuits{};

@@ -10,6 +10,7 @@
 #include "call_mix.h"
 #include "call_outcome.h"
 #include "latency_histogram.h"
+#include "start_delay.h"
 #include "userclient/rejection.h"
 
 namespace userctl {
@@ -43,8 +44,7 @@ struct LoadTally {
   int64_t begun = 0;
   /// Of these, those that waited because too many others were under way (LoadPlan::max_in_flight).
   int64_t waited_for_room = 0;
-  /// The longest that a call began after it was due.
-  std::chrono::nanoseconds latest_start{};
+  StartDelay start_delay{};
 
   /// Ended, but for those that were cut off.
   int64_t calls = 0;

@@ -152,12 +152,18 @@ std::string Circuits(const LoadResult& result) {
   return text;
 }
 
-std::string Lateness(const LoadResult& result) {
+/// What was late, and why, so that nobody takes this machine's slowness for the server's.
+std::string LateStarts(const LoadResult& result) {
   const LoadTally& tally = result.tally;
   std::string text;
   if (tally.waited_for_room > 0) {
     absl::StrAppend(&text, tally.waited_for_room, " times a call that was due waited, because ", result.plan.max_in_flight,
-                    " were under way (--max-in-flight); the latest began ", LatencyText(tally.latest_start), " late\n");
+                    " were under way (--max-in-flight); the latest began ", LatencyText(tally.start_delay.latest()), " late\n");
+  }
+  if (result.plan.rate && tally.start_delay.machine_is_too_slow()) {
+    absl::StrAppend(&text, "this machine could not keep the rate: calls for which there was room began up to ",
+                    LatencyText(tally.start_delay.latest_by_machine()),
+                    " late; latency counts from when they were due, so that this is in it and is not the server's doing\n");
   }
   if (result.never_begun > 0) {
     absl::StrAppend(&text, Count(result.never_begun, "call that was due", "calls that were due"), " never began, and ",
@@ -211,7 +217,7 @@ std::string LoadText(const LoadResult& result, size_t width, bool verbose) {
   };
   if (tally.calls > 0) add(Codes(tally, width));
   if (tally.kinds.size() > 1) add(Kinds(tally, width));
-  add(absl::StrCat(Rejections(tally), Attempts(tally), Substitutes(tally), Lateness(result)));
+  add(absl::StrCat(Rejections(tally), Attempts(tally), Substitutes(tally), LateStarts(result)));
   add(Servers(tally, width));
   add(Circuits(result));
   add(Latencies(result, width));

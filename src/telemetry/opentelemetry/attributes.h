@@ -1,10 +1,6 @@
 #pragma once
 
 #include <opentelemetry/common/attribute_value.h>
-#include <opentelemetry/metrics/meter.h>
-#include <opentelemetry/metrics/meter_provider.h>
-#include <opentelemetry/metrics/provider.h>
-#include <opentelemetry/nostd/shared_ptr.h>
 #include <opentelemetry/nostd/string_view.h>
 
 #include <initializer_list>
@@ -23,11 +19,6 @@ inline Attributes MakeAttributes(std::initializer_list<std::pair<std::string_vie
   Attributes attributes;
   for (const auto& [name, value] : labels) attributes.emplace_back(View(name), View(value));
   return attributes;
-}
-
-/// This library's, of the global provider.
-inline opentelemetry::nostd::shared_ptr<opentelemetry::metrics::Meter> GetMeter() {
-  return opentelemetry::metrics::Provider::GetMeterProvider()->GetMeter("userclient");
 }
 
 }  // namespace userclient::internal

@@ -37,17 +37,17 @@ std::string_view MethodLabel(const ObservedCall& call) {
 
 }  // namespace
 
-CallMetrics::CallMetrics() {
-  const auto meter = GetMeter();
-  call_duration_ = MakeDurations(*meter, kCallDuration);
-  attempt_started_ = MakeCounter(*meter, kAttemptStarted);
-  attempt_duration_ = MakeDurations(*meter, kAttemptDuration);
-  call_retries_ = MakeNumbers(*meter, kCallRetries);
-  call_hedges_ = MakeNumbers(*meter, kCallHedges);
-  call_retry_delay_ = MakeDurations(*meter, kCallRetryDelay);
-  attempts_ = MakeCounter(*meter, kAttempts);
-  rejections_ = MakeCounter(*meter, kRejections);
-  stand_ins_ = MakeCounter(*meter, kStandIns);
+CallMetrics::CallMetrics(Meter& meter, bool grpc_metrics)
+    : attempts_(MakeCounter(meter, kAttempts)),
+      rejections_(MakeCounter(meter, kRejections)),
+      stand_ins_(MakeCounter(meter, kStandIns)) {
+  if (!grpc_metrics) return;
+  grpc_ = {.call_duration = MakeDurations(meter, kCallDuration),
+           .attempt_started = MakeCounter(meter, kAttemptStarted),
+           .attempt_duration = MakeDurations(meter, kAttemptDuration),
+           .call_retries = MakeNumbers(meter, kCallRetries),
+           .call_hedges = MakeNumbers(meter, kCallHedges),
+           .call_retry_delay = MakeDurations(meter, kCallRetryDelay)};
 }
 
 void CallMetrics::CountAttempt(const ObservedCall& call, const ObservedAttempt& attempt, Counts& counts) const {
@@ -60,33 +60,38 @@ void CallMetrics::CountAttempt(const ObservedCall& call, const ObservedAttempt& 
   counts.delay += attempt.waited;
   const std::string target = CanonicalTarget(call.client.target);
   Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}});
-  attempt_started_->Add(1, of);
+  if (grpc_) grpc_->attempt_started->Add(1, of);
   of.emplace_back(View(kReasonLabel), View(Label(attempt.reason)));
   attempts_->Add(1, of);
 }
 
 void CallMetrics::RecordAttempt(const ObservedCall& call, const AttemptReport& report) const {
+  if (!grpc_) return;
   const std::string target = CanonicalTarget(call.client.target);
   const std::string_view status = StatusLabel(static_cast<int>(report.status.code()));
-  attempt_duration_->Record(InSeconds(report.duration),
-                            MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}, {kStatusLabel, status}}),
-                            Context{});
+  grpc_->attempt_duration->Record(
+      InSeconds(report.duration),
+      MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}, {kStatusLabel, status}}), Context{});
 }
 
 void CallMetrics::RecordCall(const ObservedCall& call, const CallReport& report, const Counts& counts) const {
   const std::string target = CanonicalTarget(call.client.target);
-  Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}});
-  if (counts.retries > 0) call_retries_->Record(static_cast<uint64_t>(counts.retries), of, Context{});
-  if (counts.hedges > 0) call_hedges_->Record(static_cast<uint64_t>(counts.hedges), of, Context{});
-  if (counts.attempts > 1) call_retry_delay_->Record(InSeconds(counts.delay), of, Context{});
-  if (call.flight) return;
+  const Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}});
   const auto with = [&of](std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
     Attributes attributes = of;
     for (const auto& [name, value] : labels) attributes.emplace_back(View(name), View(value));
     return attributes;
   };
-  call_duration_->Record(InSeconds(report.duration), with({{kStatusLabel, StatusLabel(static_cast<int>(report.code))}}),
-                         Context{});
+  if (grpc_) {
+    if (counts.retries > 0) grpc_->call_retries->Record(static_cast<uint64_t>(counts.retries), of, Context{});
+    if (counts.hedges > 0) grpc_->call_hedges->Record(static_cast<uint64_t>(counts.hedges), of, Context{});
+    if (counts.attempts > 1) grpc_->call_retry_delay->Record(InSeconds(counts.delay), of, Context{});
+  }
+  if (call.flight) return;
+  if (grpc_) {
+    const std::string_view status = StatusLabel(static_cast<int>(report.code));
+    grpc_->call_duration->Record(InSeconds(report.duration), with({{kStatusLabel, status}}), Context{});
+  }
   if (report.rejection) {
     rejections_->Add(1, with({{kCompartmentLabel, call.compartment}, {kRejectionLabel, Label(*report.rejection)}}));
   }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <opentelemetry/metrics/meter.h>
 #include <opentelemetry/metrics/sync_instruments.h>
 #include <opentelemetry/nostd/unique_ptr.h>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "userclient/observer.h"
 
@@ -21,7 +23,8 @@ class CallMetrics {
     std::chrono::nanoseconds delay{};
   };
 
-  CallMetrics();
+  /// `grpc_metrics`: as in OpenTelemetryOptions.
+  CallMetrics(opentelemetry::metrics::Meter& meter, bool grpc_metrics);
 
   void CountAttempt(const ObservedCall& call, const ObservedAttempt& attempt, Counts& counts) const;
   void RecordAttempt(const ObservedCall& call, const AttemptReport& report) const;
@@ -34,12 +37,17 @@ class CallMetrics {
   using Durations = opentelemetry::metrics::Histogram<double>;
   using Numbers = opentelemetry::metrics::Histogram<uint64_t>;
 
-  Ptr<Durations> call_duration_;
-  Ptr<Counter> attempt_started_;
-  Ptr<Durations> attempt_duration_;
-  Ptr<Numbers> call_retries_;
-  Ptr<Numbers> call_hedges_;
-  Ptr<Durations> call_retry_delay_;
+  /// The names of gRFC A66 and A96.
+  struct GrpcMetrics {
+    Ptr<Durations> call_duration;
+    Ptr<Counter> attempt_started;
+    Ptr<Durations> attempt_duration;
+    Ptr<Numbers> call_retries;
+    Ptr<Numbers> call_hedges;
+    Ptr<Durations> call_retry_delay;
+  };
+
+  std::optional<GrpcMetrics> grpc_;
   Ptr<Counter> attempts_;
   Ptr<Counter> rejections_;
   Ptr<Counter> stand_ins_;

@@ -1,10 +1,7 @@
 #include "telemetry/opentelemetry/call_spans.h"
 
-#include <opentelemetry/context/context.h>
-#include <opentelemetry/context/propagation/text_map_propagator.h>
+#include <opentelemetry/context/runtime_context.h>
 #include <opentelemetry/trace/context.h>
-#include <opentelemetry/trace/propagation/http_trace_context.h>
-#include <opentelemetry/trace/provider.h>
 #include <opentelemetry/trace/span_startoptions.h>
 
 #include <algorithm>
@@ -15,50 +12,22 @@
 #include "telemetry/labels.h"
 #include "telemetry/metric.h"
 #include "telemetry/opentelemetry/attributes.h"
+#include "telemetry/trace_context.h"
 
 namespace userclient::internal {
 namespace {
 
 namespace context = opentelemetry::context;
-namespace nostd = opentelemetry::nostd;
 namespace trace = opentelemetry::trace;
 
-/// Trace context as the propagator reads and writes it.
-class TraceCarrier final : public context::propagation::TextMapCarrier {
- public:
-  explicit TraceCarrier(TraceContext trace = {}) : trace_(std::move(trace)) {}
-
-  nostd::string_view Get(nostd::string_view key) const noexcept override {
-    if (key == trace::propagation::kTraceParent) return trace_.traceparent;
-    if (key == trace::propagation::kTraceState) return trace_.tracestate;
-    return "";
-  }
-
-  void Set(nostd::string_view key, nostd::string_view value) noexcept override {
-    (key == trace::propagation::kTraceParent ? trace_.traceparent : trace_.tracestate) = std::string(value.data(), value.size());
-  }
-
-  const TraceContext& trace() const { return trace_; }
-
- private:
-  TraceContext trace_;
-};
-
-trace::SpanContext Parse(const TraceContext& inbound) {
-  if (inbound.traceparent.empty()) return trace::SpanContext::GetInvalid();
-  context::Context nothing;
-  context::Context extracted = trace::propagation::HttpTraceContext().Extract(TraceCarrier(inbound), nothing);
-  return trace::GetSpan(extracted)->GetContext();
-}
-
 /// Whose child a call is: invalid if nobody's.
-trace::SpanContext ParentOf(const CallOptions& options) {
+trace::SpanContext ParentOf(const CallOptions& options, const context::Context& current) {
   // What the caller wrote there is meant for this call.
-  trace::SpanContext own = Parse(InboundTrace({.metadata = options.metadata}));
+  trace::SpanContext own = SenderOf(TraceOf(options.metadata));
   if (own.IsValid()) return own;
-  trace::SpanContext current = trace::Tracer::GetCurrentSpan()->GetContext();
-  if (current.IsValid()) return current;
-  return options.parent == nullptr ? trace::SpanContext::GetInvalid() : Parse(InboundTrace(options));
+  trace::SpanContext span = trace::GetSpan(current)->GetContext();
+  if (span.IsValid()) return span;
+  return options.parent == nullptr ? trace::SpanContext::GetInvalid() : SenderOf(InboundTrace(options));
 }
 
 /// "Sent.user.v1.UserService.GetUser"
@@ -68,73 +37,76 @@ std::string SpanName(const char* prefix, std::string_view method) {
   return name;
 }
 
-void SetStatus(const absl::Status& status, trace::Span& span) {
-  span.SetAttribute("rpc.grpc.status_code", static_cast<int>(status.code()));
-  if (status.ok()) return span.SetStatus(trace::StatusCode::kOk);
-  const std::string_view code = StatusLabel(static_cast<int>(status.code()));
-  span.SetStatus(trace::StatusCode::kError, absl::StrCat(std::string(code), ", ", std::string(status.message())));
+/// What both spans say of the method and the server.
+Attributes RpcAttributes(const ObservedCall& call, const NetworkAddress& server) {
+  const size_t slash = call.method.find('/');
+  const std::string_view method = slash == std::string_view::npos ? std::string_view() : call.method.substr(slash + 1);
+  Attributes attributes =
+      MakeAttributes({{"rpc.system", "grpc"}, {"rpc.service", call.method.substr(0, slash)}, {"rpc.method", method}});
+  AddServer(server, attributes);
+  return attributes;
 }
 
 }  // namespace
 
-CallSpans::CallSpans() : tracer_(trace::Provider::GetTracerProvider()->GetTracer("userclient")) {}
-
 void CallSpans::StartCall(const ObservedCall& call, const CallOptions& options, SpanTree& tree) const {
+  tree.context = context::RuntimeContext::GetCurrent();
+  const std::string target = CanonicalTarget(call.client.target);
+  tree.server = ServerAddress(target);
   trace::StartSpanOptions start;
   start.kind = trace::SpanKind::kInternal;
-  start.parent = ParentOf(options);
-  const size_t slash = call.method.find('/');
-  const std::string_view service = call.method.substr(0, slash);
-  const std::string_view method = slash == std::string_view::npos ? std::string_view() : call.method.substr(slash + 1);
-  const std::string target = CanonicalTarget(call.client.target);
-  tree.call = tracer_->StartSpan(SpanName("Sent", call.method),
-                                 {{"rpc.system", "grpc"},
-                                  {"rpc.service", View(service)},
-                                  {"rpc.method", View(method)},
-                                  {"grpc.target", target},
-                                  {"userclient.compartment", View(call.compartment)},
-                                  {"userclient.flight", call.flight}},
-                                 start);
+  start.parent = ParentOf(options, tree.context);
+  Attributes attributes = RpcAttributes(call, tree.server);
+  attributes.emplace_back("grpc.target", View(target));
+  attributes.emplace_back("userclient.compartment", View(call.compartment));
+  attributes.emplace_back("userclient.flight", call.flight);
+  tree.call = options_.tracer->StartSpan(SpanName("Sent", call.method), attributes, start);
 }
 
 void CallSpans::StartAttempt(const ObservedCall& call, const ObservedAttempt& attempt, SpanTree& tree, Metadata& metadata) const {
   trace::StartSpanOptions start;
   start.kind = trace::SpanKind::kClient;
   start.parent = tree.call->GetContext();
-  SpanTree::SpanPtr span = tracer_->StartSpan(SpanName("Attempt", call.method),
-                                              {{"rpc.system", "grpc"},
-                                               {"previous-rpc-attempts", attempt.number},
-                                               {"transparent-retry", false},
-                                               {"userclient.reason", View(Label(attempt.reason))}},
-                                              start);
-  context::Context nothing;
-  TraceCarrier carrier;
-  trace::propagation::HttpTraceContext().Inject(carrier, trace::SetSpan(nothing, span));
-  if (!carrier.trace().traceparent.empty()) {
-    metadata.emplace_back("traceparent", carrier.trace().traceparent);
-    if (!carrier.trace().tracestate.empty()) metadata.emplace_back("tracestate", carrier.trace().tracestate);
-  }
+  Attributes attributes = RpcAttributes(call, tree.server);
+  attributes.emplace_back("previous-rpc-attempts", attempt.number);
+  attributes.emplace_back("transparent-retry", false);
+  attributes.emplace_back("userclient.reason", View(Label(attempt.reason)));
+  SpanTree::SpanPtr span = options_.tracer->StartSpan(SpanName("Attempt", call.method), attributes, start);
+  Inject(trace::SetSpan(tree.context, span), *options_.propagator, metadata);
   tree.attempts.emplace_back(attempt.number, std::move(span));
 }
 
-void CallSpans::EndAttempt(const ObservedAttempt& attempt, const AttemptReport& report, SpanTree& tree) {
+void CallSpans::EndAttempt(const ObservedAttempt& attempt, const AttemptReport& report, SpanTree& tree) const {
   const auto ended = std::find_if(tree.attempts.begin(), tree.attempts.end(),
                                   [&](const auto& numbered) { return numbered.first == attempt.number; });
   if (ended == tree.attempts.end()) return;
   trace::Span& span = *ended->second;
-  if (!report.peer.empty()) span.SetAttribute("network.peer.address", report.peer);
+  const NetworkAddress peer = PeerAddress(report.peer);
+  Attributes attributes;
+  AddPeer(peer, attributes);
+  for (const auto& [name, value] : attributes) span.SetAttribute(name, value);
   SetStatus(report.status, span);
   span.End();
   tree.attempts.erase(ended);
 }
 
-void CallSpans::EndCall(const CallReport& report, const absl::Status& status, SpanTree& tree) {
+void CallSpans::EndCall(const CallReport& report, const absl::Status& status, SpanTree& tree) const {
   trace::Span& span = *tree.call;
   span.SetAttribute("userclient.end", View(Label(report.end)));
   span.SetAttribute("userclient.source", View(Label(report.source)));
   if (report.rejection) span.SetAttribute("userclient.rejection", View(Label(*report.rejection)));
   SetStatus(status, span);
   span.End();
+}
+
+void CallSpans::SetStatus(const absl::Status& status, trace::Span& span) const {
+  span.SetAttribute("rpc.grpc.status_code", static_cast<int>(status.code()));
+  if (status.ok()) return span.SetStatus(trace::StatusCode::kOk);
+  const std::string_view code = StatusLabel(static_cast<int>(status.code()));
+  span.SetAttribute("error.type", View(code));
+  std::string description(code);
+  if (options_.messages && !status.message().empty()) absl::StrAppend(&description, ", ", status.message());
+  span.SetStatus(trace::StatusCode::kError, description);
 }
 
 }  // namespace userclient::internal

@@ -3,6 +3,7 @@
 #include <opentelemetry/nostd/variant.h>
 
 #include <string>
+#include <utility>
 
 #include "telemetry/labels.h"
 #include "telemetry/metric.h"
@@ -21,10 +22,9 @@ constexpr const Metric* kGauges[] = {&kCircuitState,     &kCircuitCalls,     &kC
 
 }  // namespace
 
-ClientMetrics::ClientMetrics() {
-  const auto meter = GetMeter();
+ClientMetrics::ClientMetrics(metrics::Meter& meter) {
   const auto counter = [&](const Metric& metric) {
-    return meter->CreateUInt64Counter(View(metric.name), View(metric.description), View(metric.unit));
+    return meter.CreateUInt64Counter(View(metric.name), View(metric.description), View(metric.unit));
   };
   circuit_changes_ = counter(kCircuitChanges);
   events_ = counter(kEvents);
@@ -32,7 +32,7 @@ ClientMetrics::ClientMetrics() {
     auto gauge = std::make_unique<Gauge>();
     gauge->owner = this;
     gauge->metric = metric;
-    gauge->instrument = meter->CreateDoubleObservableGauge(View(metric->name), View(metric->description), View(metric->unit));
+    gauge->instrument = meter.CreateDoubleObservableGauge(View(metric->name), View(metric->description), View(metric->unit));
     gauge->instrument->AddCallback(Observe, gauge.get());
     gauges_.push_back(std::move(gauge));
   }
@@ -56,15 +56,27 @@ void ClientMetrics::CountEvent(const ObservedClient& client, const ClientEvent& 
   events_->Add(1, MakeAttributes({{kTargetLabel, target}, {kEventLabel, Label(event.kind)}}));
 }
 
+ClientMetrics::Readings ClientMetrics::ReadingsFor(Gauge& gauge) {
+  {
+    const std::lock_guard lock(mutex_);
+    // A collection asks every gauge once: the first one that would show the same again begins the next.
+    if (gauge.shown != readings_) return gauge.shown = readings_;
+  }
+  auto readings = std::make_shared<const std::vector<GaugeReadings>>(ReadGauges(clients_.Snapshots()));
+  const std::lock_guard lock(mutex_);
+  return gauge.shown = readings_ = std::move(readings);
+}
+
 void ClientMetrics::Observe(metrics::ObserverResult result, void* gauge) {
-  const auto& [owner, metric, instrument] = *static_cast<const Gauge*>(gauge);
-  const auto& readings = nostd::get<nostd::shared_ptr<metrics::ObserverResultT<double>>>(result);
-  for (const GaugeReadings& read : ReadGauges(owner->clients_.Snapshots())) {
-    if (read.metric != metric) continue;
+  auto& of = *static_cast<Gauge*>(gauge);
+  const auto& observed = nostd::get<nostd::shared_ptr<metrics::ObserverResultT<double>>>(result);
+  const Readings readings = of.owner->ReadingsFor(of);
+  for (const GaugeReadings& read : *readings) {
+    if (read.metric != of.metric) continue;
     for (const Reading& reading : read.readings) {
       Attributes attributes;
       for (const auto& [name, value] : reading.labels) attributes.emplace_back(View(name), View(value));
-      readings->Observe(reading.value, attributes);
+      observed->Observe(reading.value, attributes);
     }
   }
 }

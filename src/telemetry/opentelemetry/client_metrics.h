@@ -1,6 +1,7 @@
 #pragma once
 
 #include <opentelemetry/metrics/async_instruments.h>
+#include <opentelemetry/metrics/meter.h>
 #include <opentelemetry/metrics/observer_result.h>
 #include <opentelemetry/metrics/sync_instruments.h>
 #include <opentelemetry/nostd/shared_ptr.h>
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +21,7 @@ namespace userclient::internal {
 /// The metrics of clients: what happens to them, and what they are like whenever metrics are collected. *Thread-safe.*
 class ClientMetrics {
  public:
-  ClientMetrics();
+  explicit ClientMetrics(opentelemetry::metrics::Meter& meter);
   ~ClientMetrics();
   ClientMetrics(const ClientMetrics&) = delete;
   ClientMetrics& operator=(const ClientMetrics&) = delete;
@@ -32,21 +34,31 @@ class ClientMetrics {
  private:
   using Counter = opentelemetry::metrics::Counter<uint64_t>;
   using Observable = opentelemetry::metrics::ObservableInstrument;
+  using Readings = std::shared_ptr<const std::vector<GaugeReadings>>;
 
   struct Gauge {
     ClientMetrics* owner = nullptr;
     const Metric* metric = nullptr;
     opentelemetry::nostd::shared_ptr<Observable> instrument{};
+    /// Those that it has shown.
+    Readings shown{};
   };
 
   /// `gauge`: which one is asked for.
   static void Observe(opentelemetry::metrics::ObserverResult result, void* gauge);
+
+  /// The same for all gauges of one collection: they are asked one by one, and must not contradict each other.
+  Readings ReadingsFor(Gauge& gauge);
 
   ObservedClients clients_;
   opentelemetry::nostd::unique_ptr<Counter> circuit_changes_;
   opentelemetry::nostd::unique_ptr<Counter> events_;
   /// Never moved: OpenTelemetry knows where they are.
   std::vector<std::unique_ptr<Gauge>> gauges_;
+  /// Guards `readings_` and what every gauge has shown.
+  std::mutex mutex_;
+  /// Of the collection that is going on, or the last one.
+  Readings readings_;
 };
 
 }  // namespace userclient::internal

@@ -1,12 +1,36 @@
-#include <algorithm>
+#include <opentelemetry/metrics/meter_provider.h>
+#include <opentelemetry/metrics/provider.h>
+#include <opentelemetry/trace/provider.h>
+#include <opentelemetry/trace/tracer_provider.h>
+
+#include <optional>
 #include <utility>
 
+#include "telemetry/opentelemetry/attributes.h"
 #include "telemetry/opentelemetry/call_metrics.h"
 #include "telemetry/opentelemetry/call_spans.h"
 #include "telemetry/opentelemetry/client_metrics.h"
+#include "telemetry/opentelemetry/propagation.h"
 #include "userclient/opentelemetry.h"
+#include "userclient/version.h"
 
 namespace userclient {
+namespace {
+
+namespace metrics = opentelemetry::metrics;
+namespace nostd = opentelemetry::nostd;
+namespace trace = opentelemetry::trace;
+
+/// The name of what tells: the instrumentation scope.
+constexpr char kScope[] = "userclient";
+
+/// `own`, or else the global one.
+template <class Interface>
+nostd::shared_ptr<Interface> Chosen(const std::shared_ptr<Interface>& own, nostd::shared_ptr<Interface> (*global)()) {
+  return own != nullptr ? nostd::shared_ptr<Interface>(own) : global();
+}
+
+}  // namespace
 
 using internal::CallMetrics;
 using internal::CallSpans;
@@ -15,11 +39,22 @@ using internal::SpanTree;
 
 class OpenTelemetryObserver::Telemetry {
  public:
-  explicit Telemetry(const OpenTelemetryOptions& options) {
-    if (options.traces) spans.emplace();
-    if (!options.metrics) return;
-    calls.emplace();
-    clients.emplace();
+  explicit Telemetry(const OpenTelemetryOptions& options)
+      : tracers(Chosen(
+            options.tracer_provider, +[] { return trace::Provider::GetTracerProvider(); })),
+        meters(Chosen(
+            options.meter_provider, +[] { return metrics::Provider::GetMeterProvider(); })) {
+    const nostd::string_view version = internal::View(Version());
+    if (options.traces) {
+      spans.emplace(CallSpans::Options{.tracer = tracers->GetTracer(kScope, version),
+                                       .propagator = Chosen(options.propagator, internal::GlobalPropagator),
+                                       .messages = options.messages});
+    }
+    if (options.metrics) {
+      const nostd::shared_ptr<metrics::Meter> meter = meters->GetMeter(kScope, version);
+      calls.emplace(*meter, options.grpc_metrics);
+      clients.emplace(*meter);
+    }
   }
 
   /// What is remembered of a call.
@@ -29,6 +64,10 @@ class OpenTelemetryObserver::Telemetry {
   };
 
   static Call& Of(CallState* state) { return static_cast<Call&>(*state); }
+
+  /// Tracers and meters do not keep them.
+  const nostd::shared_ptr<trace::TracerProvider> tracers;
+  const nostd::shared_ptr<metrics::MeterProvider> meters;
 
   std::optional<CallSpans> spans;
   std::optional<CallMetrics> calls;
@@ -67,14 +106,14 @@ void OpenTelemetryObserver::OnAttemptStart(const ObservedCall& call, const Obser
 void OpenTelemetryObserver::OnAttemptEnd(const ObservedCall& call, const ObservedAttempt& attempt, const AttemptReport& report,
                                          CallState* state) {
   Telemetry::Call& of = Telemetry::Of(state);
-  if (telemetry_->spans) CallSpans::EndAttempt(attempt, report, of.spans);
+  if (telemetry_->spans) telemetry_->spans->EndAttempt(attempt, report, of.spans);
   if (telemetry_->calls) telemetry_->calls->RecordAttempt(call, report);
 }
 
 void OpenTelemetryObserver::OnCallEnd(const ObservedCall& call, const CallReport& report, const absl::Status& status,
                                       CallState* state) {
   Telemetry::Call& of = Telemetry::Of(state);
-  if (telemetry_->spans) CallSpans::EndCall(report, status, of.spans);
+  if (telemetry_->spans) telemetry_->spans->EndCall(report, status, of.spans);
   if (telemetry_->calls) telemetry_->calls->RecordCall(call, report, of.counts);
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <exception>
 #include <shared_mutex>
 #include <string_view>
@@ -67,13 +68,47 @@ class Lazy {
 
 double InSeconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
+internal::TargetLabel TargetLabelOf(const PrometheusOptions& options) {
+  if (!options.target_label) return CanonicalTarget;
+  return [of = options.target_label](std::string_view target) { return of(CanonicalTarget(target)); };
+}
+
+/// *Errors:* INVALID_ARGUMENT naming the option.
+absl::Status CheckBuckets(const Buckets& buckets) {
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    const auto wrong = [i](std::string_view problem) {
+      return absl::InvalidArgumentError(absl::StrCat("PrometheusOptions.latency_buckets[", i, "]: ", std::string(problem)));
+    };
+    if (!std::isfinite(buckets[i])) return wrong("must be a finite number; the bucket without a bound is added by itself");
+    if (i > 0 && buckets[i] <= buckets[i - 1]) return wrong("must be more than the one before");
+  }
+  return absl::OkStatus();
+}
+
+/// *Errors:* INVALID_ARGUMENT naming the label.
+absl::Status CheckConstantLabels(const std::map<std::string, std::string>& labels) {
+  const auto refuse = [](const std::string& name, std::string_view owner) {
+    return absl::InvalidArgumentError(absl::StrCat("PrometheusOptions.constant_labels: ", name, " is a label of ",
+                                                   std::string(owner), "; choose another name"));
+  };
+  for (const std::string_view label : internal::kLabels) {
+    const std::string name = PrometheusName(label);
+    if (labels.contains(name)) return refuse(name, "the metrics themselves");
+  }
+  for (const char* const name : {"le", "quantile"}) {
+    if (labels.contains(name)) return refuse(name, "Prometheus's own, for buckets and quantiles");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 class PrometheusObserver::Metrics final : public prometheus::Collectable {
  public:
   explicit Metrics(const PrometheusOptions& options)
       : constant_labels_(options.constant_labels.begin(), options.constant_labels.end()),
-        latency_buckets_(options.latency_buckets.empty() ? internal::LatencyBuckets() : options.latency_buckets) {}
+        latency_buckets_(options.latency_buckets.empty() ? internal::LatencyBuckets() : options.latency_buckets),
+        target_label_(TargetLabelOf(options)) {}
 
   /// The series of one method of one target.
   struct OfMethod {
@@ -116,6 +151,12 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  /// Makes the counters that alarms wait for, with 0: Prometheus sees no increase in a series that begins with 1.
+  void ShowZeros(const ClientSnapshot& client) const;
+  Counter& Rejections(const LabelValues& of_method, std::string_view compartment, Rejection rejection) const;
+  Counter& Changes(const std::string& target, std::string_view compartment, CircuitState to, CircuitCause cause) const;
+  Counter& Events(const std::string& target, ClientEvent::Kind kind) const;
+
   using OfClient = std::unordered_map<std::string_view, std::shared_ptr<OfMethod>>;
 
   template <class Series>
@@ -137,6 +178,7 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
 
   const prometheus::Labels constant_labels_;
   const Buckets latency_buckets_;
+  const internal::TargetLabel target_label_;
   prometheus::Registry registry_;
   Family<Histogram>& call_duration_ = MakeFamily<Histogram>(internal::kCallDuration);
   Family<Counter>& attempt_started_ = MakeFamily<Counter>(internal::kAttemptStarted);
@@ -151,7 +193,7 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
   Family<Counter>& events_ = MakeFamily<Counter>(internal::kEvents);
 
   std::shared_mutex mutex_;
-  // Guarded by mutex_. By target and method; what was counted once stays.
+  // Guarded by mutex_. By the label of the target, and method; what was counted once stays.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<OfMethod>> methods_;
   std::unordered_map<const ObservedClient*, OfClient> clients_;
 
@@ -160,7 +202,8 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
 
 void PrometheusObserver::Metrics::Add(const ObservedClient& client) {
   observed_.Add(client);
-  const std::string target = CanonicalTarget(client.target);
+  if (const std::optional<ClientSnapshot> snapshot = client.snapshot()) ShowZeros(*snapshot);
+  const std::string target = target_label_(client.target);
   const std::lock_guard lock(mutex_);
   OfClient& of_client = clients_[&client];
   const auto add = [&](const std::string& name) {
@@ -235,10 +278,7 @@ void PrometheusObserver::Metrics::RecordRetries(const Call& call) {
 }
 
 void PrometheusObserver::Metrics::CountRejection(const OfMethod& method, std::string_view compartment, Rejection rejection) {
-  rejections_
-      .Add(ToLabels(
-          With(With(method.labels, internal::kCompartmentLabel, compartment), internal::kRejectionLabel, Label(rejection))))
-      .Increment();
+  Rejections(method.labels, compartment, rejection).Increment();
 }
 
 void PrometheusObserver::Metrics::CountStandIn(const OfMethod& method, AnswerSource source) {
@@ -247,24 +287,50 @@ void PrometheusObserver::Metrics::CountStandIn(const OfMethod& method, AnswerSou
 
 void PrometheusObserver::Metrics::CountChange(const ObservedClient& client, std::string_view compartment,
                                               const CircuitTransition& transition) {
-  circuit_changes_
-      .Add(ToLabels({{internal::kTargetLabel, CanonicalTarget(client.target)},
-                     {internal::kCompartmentLabel, std::string(compartment)},
-                     {internal::kStateLabel, std::string(Label(transition.to))},
-                     {internal::kCauseLabel, std::string(Label(transition.cause))}}))
-      .Increment();
+  Changes(target_label_(client.target), compartment, transition.to, transition.cause).Increment();
 }
 
 void PrometheusObserver::Metrics::CountEvent(const ObservedClient& client, const ClientEvent& event) {
-  events_
-      .Add(ToLabels(
-          {{internal::kTargetLabel, CanonicalTarget(client.target)}, {internal::kEventLabel, std::string(Label(event.kind))}}))
-      .Increment();
+  Events(target_label_(client.target), event.kind).Increment();
+}
+
+Counter& PrometheusObserver::Metrics::Rejections(const LabelValues& of_method, std::string_view compartment,
+                                                 Rejection rejection) const {
+  return rejections_.Add(
+      ToLabels(With(With(of_method, internal::kCompartmentLabel, compartment), internal::kRejectionLabel, Label(rejection))));
+}
+
+Counter& PrometheusObserver::Metrics::Changes(const std::string& target, std::string_view compartment, CircuitState to,
+                                              CircuitCause cause) const {
+  return circuit_changes_.Add(ToLabels({{internal::kTargetLabel, target},
+                                        {internal::kCompartmentLabel, std::string(compartment)},
+                                        {internal::kStateLabel, std::string(Label(to))},
+                                        {internal::kCauseLabel, std::string(Label(cause))}}));
+}
+
+Counter& PrometheusObserver::Metrics::Events(const std::string& target, ClientEvent::Kind kind) const {
+  return events_.Add(ToLabels({{internal::kTargetLabel, target}, {internal::kEventLabel, std::string(Label(kind))}}));
+}
+
+void PrometheusObserver::Metrics::ShowZeros(const ClientSnapshot& client) const {
+  const std::string target = target_label_(client.target);
+  for (const ClientEvent::Kind kind : internal::kAllEvents) Events(target, kind);
+  for (const CompartmentSnapshot& compartment : client.compartments) {
+    for (const std::string& method : compartment.methods) {
+      const LabelValues of_method = {{internal::kMethodLabel, method}, {internal::kTargetLabel, target}};
+      for (const Rejection rejection : internal::kAllRejections) Rejections(of_method, compartment.name, rejection);
+    }
+    if (!compartment.breaker) continue;
+    for (const auto& [to, cause] : internal::kCircuitChangesThatCanBe) Changes(target, compartment.name, to, cause);
+  }
 }
 
 std::vector<prometheus::MetricFamily> PrometheusObserver::Metrics::Collect() const {
+  const std::vector<ClientSnapshot> clients = observed_.Snapshots();
+  // A reload may have made compartments.
+  for (const ClientSnapshot& client : clients) ShowZeros(client);
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  for (const internal::GaugeReadings& gauge : internal::ReadGauges(observed_.Snapshots())) {
+  for (const internal::GaugeReadings& gauge : internal::ReadGauges(clients, target_label_)) {
     prometheus::MetricFamily& family = families.emplace_back();
     family.name = PrometheusName(*gauge.metric);
     family.help = std::string(gauge.metric->description);
@@ -282,15 +348,8 @@ std::vector<prometheus::MetricFamily> PrometheusObserver::Metrics::Collect() con
 // ---- The observer
 
 absl::StatusOr<std::shared_ptr<PrometheusObserver>> PrometheusObserver::Create(const PrometheusOptions& options) {
-  const auto& buckets = options.latency_buckets;
-  if (std::adjacent_find(buckets.begin(), buckets.end(), std::greater_equal<>()) != buckets.end()) {
-    return absl::InvalidArgumentError("PrometheusOptions.latency_buckets: must be in ascending order");
-  }
-  for (const std::string_view label : internal::kLabels) {
-    if (!options.constant_labels.contains(PrometheusName(label))) continue;
-    return absl::InvalidArgumentError(absl::StrCat("PrometheusOptions.constant_labels: ", PrometheusName(label),
-                                                   " is a label of the metrics themselves; choose another name"));
-  }
+  if (absl::Status status = CheckBuckets(options.latency_buckets); !status.ok()) return status;
+  if (absl::Status status = CheckConstantLabels(options.constant_labels); !status.ok()) return status;
   try {
     return std::shared_ptr<PrometheusObserver>(new PrometheusObserver(std::make_shared<Metrics>(options)));
   } catch (const std::exception& error) {

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "absl/status/status.h"
+
+namespace userclient::internal {
+
+/// gRPC ends the process if it cannot have the descriptors that it needs to start. *Errors:* RESOURCE_EXHAUSTED if it would.
+absl::Status CheckThatGrpcCanStart();
+
+}  // namespace userclient::internal

@@ -1,0 +1,98 @@
+// W3C trace context: what is one, and what is none.
+
+#include "telemetry/trace_context.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+namespace userclient::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+constexpr char kTraceId[] = "0af7651916cd43dd8448eb211c80319c";
+constexpr char kTraceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+TEST(TraceparentTest, HasTwoIdsAndFlags) {
+  const std::optional<Traceparent> parsed = ParseTraceparent(kTraceparent);
+
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->trace_id, kTraceId);
+  EXPECT_EQ(parsed->parent_id, "b7ad6b7169203331");
+  EXPECT_TRUE(parsed->sampled);
+  EXPECT_FALSE(ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02")->sampled);
+}
+
+TEST(TraceparentTest, OfALaterVersionMayBeLonger) {
+  EXPECT_TRUE(ParseTraceparent("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+  EXPECT_TRUE(ParseTraceparent("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what the future brings"));
+}
+
+class NoTraceparentTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(NoTraceparentTest, IsRefused) { EXPECT_FALSE(ParseTraceparent(GetParam())) << GetParam(); }
+
+INSTANTIATE_TEST_SUITE_P(All, NoTraceparentTest,
+                         ::testing::Values("", "mine",
+                                           // Zeros.
+                                           "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+                                           "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+                                           // No digits, or capital ones.
+                                           "00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01",
+                                           "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333X-01",
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
+                                           "0g-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                           // Too short, too long, the dashes elsewhere.
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0",
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+                                           "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01more",
+                                           "00-0af7651916cd43dd8448eb211c80319cb-7ad6b7169203331-01",
+                                           // A version that there will never be.
+                                           "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+
+TEST(TraceOfTest, JoinsTheListsOfSeveralHeaders) {
+  const TraceContext trace = TraceOf(
+      {{"tracestate", "a=1"}, {"x-other", "y"}, {"traceparent", kTraceparent}, {"tracestate", ""}, {"tracestate", "b=2"}});
+
+  EXPECT_EQ(trace.traceparent, kTraceparent);
+  EXPECT_EQ(trace.tracestate, "a=1,b=2");
+}
+
+TEST(TraceOfTest, TwoParentsAreNone) {
+  const TraceContext trace = TraceOf({{"traceparent", kTraceparent}, {"traceparent", kTraceparent}, {"tracestate", "a=1"}});
+
+  EXPECT_THAT(trace.traceparent, IsEmpty());
+  EXPECT_THAT(trace.tracestate, IsEmpty());
+}
+
+TEST(TraceOfTest, AListWithoutAParentIsNone) {
+  EXPECT_THAT(TraceOf({{"tracestate", "a=1"}}).tracestate, IsEmpty());
+  EXPECT_THAT(TraceOf({{"traceparent", "mine"}, {"tracestate", "a=1"}}).tracestate, IsEmpty());
+}
+
+TEST(TraceOfTest, WhatCannotBeSentIsLeftOut) {
+  const TraceContext trace = TraceOf({{"traceparent", kTraceparent}, {"tracestate", "a=\n1"}});
+
+  EXPECT_EQ(trace.traceparent, kTraceparent);
+  EXPECT_THAT(trace.tracestate, IsEmpty());
+  EXPECT_THAT(TraceOf({{"traceparent", std::string("01") + (kTraceparent + 2) + "-\n"}}).traceparent, IsEmpty());
+}
+
+TEST(AppendTraceTest, AddsTheHeadersThatThereAre) {
+  Metadata metadata = {{"x-other", "y"}};
+
+  AppendTrace({}, metadata);
+  AppendTrace({.traceparent = kTraceparent, .tracestate = ""}, metadata);
+
+  EXPECT_THAT(metadata, ElementsAre(Pair("x-other", "y"), Pair("traceparent", kTraceparent)));
+}
+
+}  // namespace
+}  // namespace userclient::internal
