@@ -19,6 +19,7 @@
 #include "call/client_keeper.h"
 #include "transport/credentials.h"
 #include "transport/grpc_start.h"
+#include "transport/target.h"
 #include "userclient/internal/call_engine.h"
 
 namespace userclient::internal {
@@ -201,6 +202,13 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
       MakeTransportCredentials(options.credentials.value_or(Credentials::Insecure()));
   if (!credentials.ok()) return credentials.status();
 
+  const std::optional<std::string> first_address = FirstOfSeveral(options.target);
+  if (first_address && options.credentials->kind() != Credentials::Kind::kInsecure && !credentials->authority) {
+    return absl::InvalidArgumentError(absl::StrCat("target \"", options.target,
+                                                   "\": several addresses have no name in common that the certificates of the "
+                                                   "servers could be for; set credentials.server_name"));
+  }
+
   const std::shared_ptr<ClientObservers> observers = ObserversOf(options, service);
   std::shared_ptr<grpc::ResourceQuota> quota;
   if (options.receive_memory_limit) {
@@ -211,7 +219,7 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
                   {.target = options.target,
                    .credentials = credentials->channel,
                    .factory = options.channel_factory ? std::make_shared<const ChannelFactory>(options.channel_factory) : nullptr,
-                   .authority = credentials->authority,
+                   .authority = credentials->authority ? credentials->authority : first_address,
                    .user_agent = options.user_agent,
                    .quota = quota,
                    .client_number = NextClientNumber()},

@@ -107,4 +107,12 @@ absl::Status CheckTarget(std::string_view target) {
   return CheckHostPort(target, target, "");
 }
 
+std::optional<std::string> FirstOfSeveral(std::string_view target) {
+  if (!target.starts_with("ipv4:") && !target.starts_with("ipv6:")) return std::nullopt;
+  const size_t comma = target.find(',');
+  if (comma == std::string_view::npos) return std::nullopt;
+  const size_t first = target.find_first_not_of('/', target.find(':') + 1);
+  return std::string(target.substr(first, comma - first));
+}
+
 }  // namespace userclient::internal

@@ -68,6 +68,46 @@ TEST(TargetTest, ListOfAddresses) {
   EXPECT_GT(second->attempts("GetUser"), 0);
 }
 
+/// Says who it was taken for.
+class Authority final : public UserService::Service {
+  grpc::Status GetUser(grpc::ServerContext* context, const user::v1::GetUserRequest* /*request*/,
+                       user::v1::GetUserResponse* response) override {
+    response->set_user_id(context->ExperimentalGetAuthority().data(), context->ExperimentalGetAuthority().size());
+    return grpc::Status::OK;
+  }
+};
+
+// gRPC by itself would send the whole list as the authority, and servers refuse so much of it.
+TEST(TargetTest, ALongListOfAddressesIsAskedForByTheFirst) {
+  Authority service;
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+  const std::string address = absl::StrCat("127.0.0.1:", port);
+  std::string target = absl::StrCat("ipv4:", address);
+  for (int i = 1; i < 1000; ++i) absl::StrAppend(&target, ",", address);
+
+  const auto answer = ConnectTo(target).GetUser(AskFor("u-1"));
+
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->user_id(), address);
+}
+
+TEST(TargetTest, AListOfAddressesHasNoNameForCertificates) {
+  const std::string target = "ipv4:127.0.0.1:1,127.0.0.1:2";
+
+  const absl::StatusOr<UserClient> nameless = UserClient::Create({.target = target, .credentials = Credentials::Tls({})});
+  const absl::StatusOr<UserClient> named =
+      UserClient::Create({.target = target, .credentials = Credentials::Tls({.server_name = "users.example.com"})});
+
+  EXPECT_EQ(nameless.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(nameless.status().message()), HasSubstr("credentials.server_name"));
+  EXPECT_TRUE(named.ok()) << named.status();
+}
+
 // Without a control plane there is nobody to ask; the error says what is missing.
 TEST(TargetTest, XdsWithoutABootstrapSaysWhatItNeeds) {
   const UserClient client = ConnectTo("xds:///users", NoRetryConfig());
