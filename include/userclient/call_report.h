@@ -110,7 +110,8 @@ struct CallReport {
   AnswerSource source = AnswerSource::kServer;
   /// kStale: how long ago the server gave this answer.
   std::chrono::nanoseconds age{};
-  /// kRejected: what the client refused it for; absent if its options could not be used (INVALID_ARGUMENT).
+  /// kRejected: what the client refused it for; absent if its options could not be used (INVALID_ARGUMENT), or the
+  /// system gave no thread to read a stream with (RESOURCE_EXHAUSTED).
   std::optional<Rejection> rejection{};
 };
 

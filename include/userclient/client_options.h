@@ -46,8 +46,8 @@ struct ClientOptions {
   std::chrono::nanoseconds file_check_interval = std::chrono::seconds(5);
 
   /// How many bytes of messages that are on their way gRPC may keep for this client. More than 0. Calls that would take more end
-  /// with RESOURCE_EXHAUSTED, so leave room for all the answers that come at the same time. Absent, as in gRPC: no limit; a server
-  /// that means harm then makes the client keep what it sends until the deadline (docs/hardening.md).
+  /// with RESOURCE_EXHAUSTED, so leave room for all the answers that come at the same time. Absent, as in gRPC: no limit; a
+  /// server that means harm then makes the client keep what it sends until the deadline (docs/hardening.md).
   std::optional<int64_t> receive_memory_limit{};
 
   /// Told of every change of a circuit breaker's state.

@@ -10,8 +10,8 @@
 namespace userclient {
 
 /// For a TLS connection. Files hold PEM. They are checked when the client is created, and looked at every
-/// ClientOptions::file_check_interval from then on: new content, once it is sound, means new connections, and the old ones go when their calls are done. Content that is not
-/// sound changes nothing, and is reported.
+/// ClientOptions::file_check_interval from then on: new content, once it is sound, means new connections, and the old ones go
+/// when their calls are done. Content that is not sound changes nothing, and is reported.
 struct TlsOptions {
   /// The certificate authorities to trust. Absent: those of the system, which are not looked at again.
   std::optional<std::filesystem::path> root_certificates{};

@@ -57,6 +57,7 @@ bool Connection::AwaitRequest() {
   request_deadline_ = Clock::now() + limits_.request;
   answers_ = false;
   asked_ = false;
+  taken_ = 0;
   return true;
 }
 
@@ -86,6 +87,10 @@ bool Connection::AwaitWritable() {
 }
 
 std::ptrdiff_t Connection::Read(char* data, std::size_t size) {
+  if (taken_ >= limits_.bytes) {
+    too_long_ = true;
+    return -1;
+  }
   if (!AwaitReadable()) return -1;
   if (!HasReadAhead()) {
     ssize_t received = 0;
@@ -96,9 +101,10 @@ std::ptrdiff_t Connection::Read(char* data, std::size_t size) {
     begin_ = 0;
     end_ = static_cast<std::size_t>(received);
   }
-  const std::size_t count = std::min(size, end_ - begin_);
+  const std::size_t count = std::min({size, end_ - begin_, limits_.bytes - taken_});
   std::copy_n(ahead_.data() + begin_, count, data);
   begin_ += count;
+  taken_ += count;
   return static_cast<ssize_t>(count);
 }
 

@@ -17,6 +17,8 @@ struct ConnectionLimits {
   std::chrono::milliseconds request = std::chrono::seconds(5);
   /// From the first byte of an answer to its last.
   std::chrono::milliseconds answer = std::chrono::seconds(10);
+  /// Of a request, with its line, its headers and its body. The library limits only a body whose length is told.
+  std::size_t bytes = 128 << 10;
 };
 
 /// A connection of an HTTP server, which can tell whether its client has left. Used by one thread.
@@ -33,6 +35,12 @@ class Connection {
   bool IsGone(bool may_ask);
   /// The request did not come in time.
   bool request_overdue() const { return overdue_; }
+  /// There was no end to it.
+  bool request_too_long() const { return too_long_; }
+  /// Something of the request may be left unread, which must not be taken for the next one.
+  void Distrust() { distrusted_ = true; }
+  /// Another request can follow.
+  bool usable() const { return !overdue_ && !too_long_ && !distrusted_; }
 
   /// As httplib::Stream wants them.
   bool HasReadAhead() const { return begin_ < end_; }
@@ -56,7 +64,11 @@ class Connection {
   /// Since something was read last, something was written.
   bool answers_ = false;
   bool overdue_ = false;
+  bool too_long_ = false;
+  bool distrusted_ = false;
   bool asked_ = false;
+  /// Of the present request.
+  std::size_t taken_ = 0;
   /// What was read ahead: a request is asked for byte by byte.
   std::array<char, 4096> ahead_{};
   std::size_t begin_ = 0;

@@ -49,7 +49,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "Connections that are served at the same time; further ones wait")
       ->type_name("N")
-      ->check(CLI::Range(1, 4096))
+      ->check(CLI::Range(2, 4096))
       ->capture_default_str();
   app.add_option("--operations-listen", flags.operations_listen,
                  "Where to serve probes, metrics and the status page, and nowhere else; without it, at --listen like the rest")

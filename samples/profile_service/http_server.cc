@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <mutex>
@@ -29,6 +31,11 @@ namespace {
 constexpr std::chrono::seconds kLastWords(1);
 constexpr int kBacklog = 511;
 constexpr std::size_t kLongestBody = 64 << 10;
+
+/// The library reads no body of these, whatever their headers say; what was sent would be taken for the next request.
+bool BringsAnUnreadBody(const httplib::Request& request) {
+  return request.method != "POST" && (request.has_header("Content-Length") || request.has_header("Transfer-Encoding"));
+}
 
 /// What this thread serves at the moment.
 thread_local Connection* present_connection = nullptr;
@@ -104,7 +111,7 @@ class ServerOfConnections : public Base {
       const bool asked = connection.AwaitRequest();
       connections_.EndWait(socket);
       if (!asked) break;
-      fine = Process(stream, served_ > keep_at_most_, closed) && !connection.request_overdue();
+      fine = Process(stream, served_ > keep_at_most_, closed) && connection.usable();
     }
     --served_;
     present_connection = nullptr;
@@ -171,9 +178,11 @@ std::string TitleOf(int status) {
     case 408:
       return "The request took too long to come";
     case 413:
-      return "The body is too long";
+      return "The request is too long";
     case 414:
       return "The path is too long";
+    case 415:
+      return "The body is encoded";
     default:
       return "The request could not be answered";
   }
@@ -202,13 +211,21 @@ class HttpServer::Impl {
       present_request.emplace(request, [may_ask = request.version == "HTTP/1.1"] { return present_connection->IsGone(may_ask); });
       present_log = Json::object();
       response.set_header("X-Request-Id", present_request->id());
-      return Server::HandlerResponse::Unhandled;
+      // A compressed body would be inflated to whatever size.
+      const bool encoded = request.has_header("Content-Encoding");
+      if (encoded || BringsAnUnreadBody(request)) Distrust(response);
+      if (!encoded) return Server::HandlerResponse::Unhandled;
+      response.status = 415;
+      return Server::HandlerResponse::Handled;
     });
     server_.set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
       Fill(response, Problem(500, "This service failed", "The log tells more."));
     });
     server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
       if (present_connection->request_overdue()) response.status = 408;
+      if (present_connection->request_too_long()) response.status = 413;
+      // Refused by the parser, which reads no further.
+      if (!present_request || response.status == 413) Distrust(response);
       // Answers of handlers have their body.
       if (response.body.empty()) Fill(response, Problem(response.status, TitleOf(response.status), kSeeReadme));
     });
@@ -255,6 +272,11 @@ class HttpServer::Impl {
       const std::lock_guard lock(mutex_);
       ended_ = true;
       changed_.notify_all();
+      if (stopped_) return;
+      // The library gives up when it cannot accept, for want of descriptors or memory. Better started again than there for
+      // nobody.
+      std::cerr << "profile_service: no connection can be accepted at " << address_ << " any more; ending" << std::endl;
+      std::raise(SIGTERM);
     });
     // Only then can it be stopped.
     std::unique_lock lock(mutex_);
@@ -264,8 +286,11 @@ class HttpServer::Impl {
   bool Stop(std::chrono::nanoseconds limit) {
     if (!listener_.joinable()) return true;
     server_.connections().StopWaiting();
-    if (!std::exchange(stopped_, true)) server_.stop();
     std::unique_lock lock(mutex_);
+    const bool first = !std::exchange(stopped_, true);
+    lock.unlock();
+    if (first) server_.stop();
+    lock.lock();
     return changed_.wait_for(lock, limit, [this] { return ended_; });
   }
 
@@ -277,7 +302,12 @@ class HttpServer::Impl {
   static constexpr char kSeeReadme[] = "See the README of profile_service for what it answers.";
 
   /// Threads that are left for probes and scrapes, however many requests are under way.
-  static int Reserve(int threads) { return threads / 8; }
+  static int Reserve(int threads) { return std::max(1, threads / 8); }
+
+  static void Distrust(httplib::Response& response) {
+    present_connection->Distrust();
+    response.set_header("Connection", "close");
+  }
 
   static Answer Overloaded() {
     Answer answer = Problem(503, "Too many requests are under way", "Try again in a second.");

@@ -30,8 +30,8 @@ struct HttpServerOptions {
 };
 
 /// An HTTP/1.1 server made of cpp-httplib: every request has an id, a line in the log and an answer in JSON whatever happens, and
-/// its handler can ask whether the client still waits. It knows no ranges: a `Range` header changes nothing. Start and Stop
-/// belong to one thread; the rest is *thread-safe*.
+/// its handler can ask whether the client still waits. It knows no ranges: a `Range` header that can be read changes nothing.
+/// Start and Stop belong to one thread; the rest is *thread-safe*.
 class HttpServer {
  public:
   using Handler = std::function<Answer(const Inbound& inbound)>;

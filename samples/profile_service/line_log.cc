@@ -19,18 +19,26 @@
 namespace profile_service {
 namespace {
 
-/// A pipe that has room takes this much without blocking. It cannot be made non-blocking: its description is shared with others.
+/// A pipe that has room takes this much without blocking, if nobody else writes to it.
 std::size_t ChunkOf(int descriptor) {
   struct stat file {};
   return fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) ? 0 : PIPE_BUF;
+}
+
+/// Standard output's own description is shared with others, and cannot be made non-blocking. A pipe and a terminal can be opened
+/// anew; a socket cannot, nor can a file, whose position is in the description.
+int StandardOutput() {
+  struct stat file {};
+  const bool anew = fstat(STDOUT_FILENO, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISCHR(file.st_mode));
+  const int descriptor = anew ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+  return descriptor >= 0 ? descriptor : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LineLog>> LineLog::Open(const std::string& file) {
   if (file == "none") return std::make_shared<LineLog>(-1);
-  const int descriptor = file == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                                     : open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  const int descriptor = file == "-" ? StandardOutput() : open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     return absl::NotFoundError(absl::StrCat("--log: cannot write to ", file, ": ", std::generic_category().message(errno)));
   }
@@ -84,9 +92,12 @@ void LineLog::WriteQueued() {
       changed_.wait(lock, [this] { return closed_ || !queue_.empty(); });
       if (queue_.empty()) return;
       lines = std::exchange(queue_, {});
-      queued_bytes_ = 0;
     }
-    for (const std::string& line : lines) WriteLine(line);
+    for (const std::string& line : lines) {
+      WriteLine(line);
+      const std::lock_guard lock(mutex_);
+      queued_bytes_ -= line.size();
+    }
     TellLost();
   }
 }

@@ -64,6 +64,8 @@ class ClientCore {
 
   /// Lets calls in, and none any more after Shutdown.
   CallGate& gate() { return gate_; }
+  /// Of the service config in use.
+  int config_version() const { return book_.Get()->version; }
 
   /// Connects every channel. False if the deadline came first.
   bool WaitReady(TimePoint deadline);

@@ -92,6 +92,8 @@ class ClientKeeper {
   WatchedFiles config_files_;
   /// Why what they hold cannot be used; to be told if it stays.
   std::optional<absl::Status> config_refused_;
+  /// Which version the files became that were put to use last.
+  int taken_version_ = 1;
   TimePoint check_files_at_ = TimePoint::max();
   std::optional<TimePoint> renewing_since_;
   TimePoint look_at_{};

@@ -82,7 +82,10 @@ void EventCall::BetweenEvents(absl::FunctionRef<void()> function) {
     handling_ = true;
     handler_ = std::this_thread::get_id();
   }
-  function();
+  {
+    const CallbackScope scope;
+    function();
+  }
   HandleInbox();
 }
 
@@ -101,6 +104,8 @@ void EventCall::HandleInbox() {
       }
       events.swap(inbox_);
     }
+    // The application may be called, also on a thread of its own, and must not wait there for this very call.
+    const CallbackScope scope;
     for (const Event& next : events) {
       if (next.kind == kAlarm) {
         OnAlarm();

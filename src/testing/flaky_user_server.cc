@@ -1,5 +1,7 @@
 #include "userclient/testing/flaky_user_server.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -175,7 +175,7 @@ TEST_F(HedgingTest, IsRefusedForMethodsWithSideEffects) {
 // Guesses are for clients that have room for them: what makes the calls of a full one slow may be that there are too many.
 TEST_F(HedgingTest, SendsNoHedgeWhenItsCompartmentIsNearlyFull) {
   // All calls are under way when the first hedge is due, and over when the second would be.
-  server_->ScriptRepeatedly("GetUser", {Delay(2s)});
+  server_->ScriptRepeatedly("GetUser", {Delay(1500ms)});
   const UserClient client =
       ConnectTo(server_->address(), HedgingConfig({.delay = "1.2s"}, R"(, "userclient": {"bulkheads": [{"name": "reads",
       "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "maxConcurrentCalls": 5}]})"));

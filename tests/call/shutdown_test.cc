@@ -102,8 +102,8 @@ void StayUntilShutdownHasBegun(const UserClient& client) {
 TEST_F(ShutdownTest, ReturnsWhenTheApplicationHasBeenCalledBack) {
   std::promise<void> called;
   std::atomic<bool> over = false;
-  // Slow enough for the callback to be there first.
-  server_->Script("GetUser", {Delay(50ms)});
+  // Slow enough for the callback to be there first: else this thread would run it.
+  server_->Script("GetUser", {Delay(1s)});
   client_->GetUserAsync(AskFor("u-1")).Then([&, client = *client_](const absl::StatusOr<user::v1::GetUserResponse>&) {
     called.set_value();
     StayUntilShutdownHasBegun(client);
@@ -126,12 +126,35 @@ TEST_F(ShutdownTest, ReturnsWhenFallbacksAreDone) {
     over = true;
     return true;
   };
-  const auto pending = client_->GetUserAsync(AskFor("u-1"), {.fallback = fallback});
+  // Not on this thread, which may find itself handling the end of the attempt.
+  const auto calling = std::async(std::launch::async, [&] { client_->GetUserAsync(AskFor("u-1"), {.fallback = fallback}); });
   called.get_future().wait();
 
   EXPECT_TRUE(client_->Shutdown(0ms));
 
   EXPECT_TRUE(over);
+}
+
+TEST_F(ShutdownTest, DoesNotWaitForTheCallbackThatItIsCalledInOnAThreadOfTheApplication) {
+  const UserClient reader = ConnectTo(server_->address());
+  std::optional<bool> by_stream;
+  {
+    server_->ScriptRepeatedly("StreamActivity", {Hang()});
+    MessageStream<user::v1::ActivityEvent> stream = reader.StreamActivity({});
+    stream.NextAsync().Then([&](const auto&) { by_stream = reader.Shutdown(30s); });
+    // Dropped while somebody waits for a message: he is told on this thread.
+  }
+  std::optional<bool> by_fallback;
+  ASSERT_TRUE(client_->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+  const auto fallback = [&](const absl::Status&, google::protobuf::MessageLite&) {
+    by_fallback = client_->Shutdown(30s);
+    return true;
+  };
+
+  EXPECT_TRUE(client_->GetUserAsync(AskFor("u-1"), {.fallback = fallback}).Get().ok());
+
+  EXPECT_EQ(by_stream, false);
+  EXPECT_EQ(by_fallback, false);
 }
 
 TEST_F(ShutdownTest, InACallbackItCancelsAndDoesNotWait) {

@@ -113,9 +113,12 @@ Detached FourWays(UserClient client, GetUserRequest request, Page& page) {
 TEST_F(TourTest, OneCallIsMadeInFourWays) {
   Page page;
 
-  FourWays(Client(), FirstUser(), page);
+  const UserClient client = Client();
+  FourWays(client, FirstUser(), page);
 
   EXPECT_EQ(page.AwaitFour(), 4);
+  // And none of the callbacks is at the page any more.
+  EXPECT_TRUE(client.Shutdown(30s));
 }
 
 /// What an application makes of what it gets.

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <vector>
+
 namespace userclient::testing {
 
 /// While it lives, this process gets so many more file descriptors; it keeps those that it has. *Of one at a time.*
@@ -15,6 +17,8 @@ class DescriptorShortage {
 
  private:
   rlimit before_{};
+  /// Those that became free meanwhile.
+  std::vector<int> kept_;
 };
 
 }  // namespace userclient::testing

@@ -87,6 +87,50 @@ TEST(HttpServerTest, AnAnswerMustBeTakenWithinItsLimitHoweverSteadilyItIsTaken) 
   EXPECT_EQ(logged.get_future().wait_for(30s), std::future_status::ready);
 }
 
+TEST(HttpServerTest, HeadersHaveAnEnd) {
+  Served served;
+  const RawClient client(served.port());
+  std::string request = "GET /text HTTP/1.1\r\nHost: test\r\n";
+  while (request.size() < 200'000) request += "X-More: " + std::string(100, 'x') + "\r\n";
+
+  client.Send(request);
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 413"));
+}
+
+TEST(HttpServerTest, SoHasABodyWhoseLengthIsNotTold) {
+  Served served;
+  const RawClient client(served.port());
+  std::string request = "POST /text HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+  while (request.size() < 200'000) request += "1000\r\n" + std::string(0x1000, 'x') + "\r\n";
+
+  client.Send(request);
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 413"));
+}
+
+TEST(HttpServerTest, AnEncodedBodyIsNotDecoded) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx");
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 415"));
+}
+
+// Behind a proxy that shares its connections, it would be somebody else's request.
+TEST(HttpServerTest, ABodyThatIsNotReadIsNoRequest) {
+  Served served;
+  const RawClient client(served.port());
+  const std::string hidden = "GET /text HTTP/1.1\r\nHost: test\r\n\r\n";
+
+  client.Send("GET /text HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(hidden.size()) + "\r\n\r\n" + hidden);
+
+  const std::string answers = client.ReadAll();
+  EXPECT_THAT(answers, StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(answers.rfind("HTTP/1.1"), 0u) << answers;
+}
+
 TEST(HttpServerTest, EndsWhateverAClientDoes) {
   Served served({.limits = {.request = 1h}});
   const RawClient client(served.port());

@@ -193,34 +193,41 @@ TEST_F(StatusPageTest, SaysThatTheServiceDoesNotAnswerAnyMore) {
   EXPECT_THAT(page, HasSubstr("data-compartment=\"reads\""));
 }
 
-TEST_F(StatusPageTest, EveryStateOfACircuitIsShownAndOnlyClosedIsGood) {
+/// What a breaker may say of itself, how the page takes it, and what it says then.
+struct CircuitShown {
+  std::string state;
+  std::string mood;
+  std::string words;
+};
+
+class CircuitShownTest : public StatusPageTest, public ::testing::WithParamInterface<CircuitShown> {};
+
+TEST_P(CircuitShownTest, EveryStateIsShownAndOnlyClosedIsGood) {
+  const auto& [state, mood, words] = GetParam();
   const ProfileServiceProcess real(server_.address(), {"--config", directory_.Write("config.json", Config(kBreaker))});
   Json status = real.Status();
   Json& compartments = status["client"]["compartments"];
-  const std::string name = "reads";
-  const auto reads = std::find_if(compartments.begin(), compartments.end(), [&](const Json& one) { return one["name"] == name; });
+  const auto reads =
+      std::find_if(compartments.begin(), compartments.end(), [](const Json& one) { return one["name"] == "reads"; });
   ASSERT_NE(reads, compartments.end());
-  Json& breaker = (*reads)["breaker"];
-  const std::vector<std::array<std::string, 3>> states = {{
-      {"closed", "good", "all circuits closed"},
-      {"open", "bad", name + " open"},
-      {"half_open", "warning", name + " half-open"},
-      {"forced_open", "bad", name + " forced open"},
-      {"forced_closed", "warning", name + " forced closed"},
-      {"new_in_2030", "warning", name + " new_in_2030"},
-      {"constructor", "warning", name + " constructor"},
-  }};
-  for (const auto& [state, mood, text] : states) {
-    breaker["state"] = state;
-    const CannedService service(real, status);
+  (*reads)["breaker"]["state"] = state;
+  const CannedService service(real, status);
 
-    const std::string page = OpenPage(service.url(), 2);
+  const std::string page = OpenPage(service.url(), 2);
 
-    EXPECT_THAT(page, ContainsRegex("id=\"overall\" class=\"pill " + mood + "\"[^>]*>" + text + "<")) << state;
-    EXPECT_THAT(page, ContainsRegex("class=\"card marked-" + mood + "\" data-compartment=\"" + name + "\" data-state=\"" + state))
-        << state;
-  }
+  EXPECT_THAT(page, ContainsRegex("id=\"overall\" class=\"pill " + mood + "\"[^>]*>" + words + "<"));
+  EXPECT_THAT(page, ContainsRegex("class=\"card marked-" + mood + "\" data-compartment=\"reads\" data-state=\"" + state));
 }
+
+INSTANTIATE_TEST_SUITE_P(, CircuitShownTest,
+                         ::testing::Values(CircuitShown{"closed", "good", "all circuits closed"},
+                                           CircuitShown{"open", "bad", "reads open"},
+                                           CircuitShown{"half_open", "warning", "reads half-open"},
+                                           CircuitShown{"forced_open", "bad", "reads forced open"},
+                                           CircuitShown{"forced_closed", "warning", "reads forced closed"},
+                                           CircuitShown{"new_in_2030", "warning", "reads new_in_2030"},
+                                           CircuitShown{"constructor", "warning", "reads constructor"}),
+                         [](const auto& shown) { return shown.param.state; });
 
 TEST_F(StatusPageTest, WithoutCircuitBreakersItSaysSo) {
   const ProfileServiceProcess real(server_.address(), {"--config", directory_.Write("config.json", Config())});

@@ -100,7 +100,7 @@ class NoNewThreads {
     pthread_getattr_default_np(&before_);
     pthread_attr_t attributes = {};
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, size_t{1} << 46);
+    pthread_attr_setstacksize(&attributes, size_t{1} << 52);
     pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
   }
