@@ -145,13 +145,17 @@ TEST_F(ShutdownTest, DoesNotWaitForTheCallbackThatItIsCalledInOnAThreadOfTheAppl
     // Dropped while somebody waits for a message: he is told on this thread.
   }
   std::optional<bool> by_fallback;
-  ASSERT_TRUE(client_->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+  // With the circuit breakers of the config that is built in.
+  const absl::StatusOr<UserClient> refusing =
+      UserClient::Create({.target = server_->address(), .credentials = Credentials::Insecure()});
+  ASSERT_TRUE(refusing.ok()) << refusing.status();
+  ASSERT_TRUE(refusing->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
   const auto fallback = [&](const absl::Status&, google::protobuf::MessageLite&) {
-    by_fallback = client_->Shutdown(30s);
+    by_fallback = refusing->Shutdown(30s);
     return true;
   };
 
-  EXPECT_TRUE(client_->GetUserAsync(AskFor("u-1"), {.fallback = fallback}).Get().ok());
+  EXPECT_TRUE(refusing->GetUserAsync(AskFor("u-1"), {.fallback = fallback}).Get().ok());
 
   EXPECT_EQ(by_stream, false);
   EXPECT_EQ(by_fallback, false);
