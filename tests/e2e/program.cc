@@ -133,6 +133,11 @@ Program::~Program() {
   waitpid(pid_, nullptr, 0);
 }
 
+bool Program::HasEnded() const {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
 void Program::Signal(int signal) {
   // Of a program that has ended, the signal would go to every process there is.
   ASSERT_GT(pid_, 0) << "it has ended";

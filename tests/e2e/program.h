@@ -29,6 +29,8 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void Signal(int signal);
+  /// Whether it has ended. Wait tells how.
+  bool HasEnded() const;
 
   /// The next line of its standard output, without the newline. What was read does not come again in the result.
   std::string ReadLine();

@@ -331,7 +331,9 @@ TEST_F(LookupStreamTest, TheBreakerRefusesAtOnce) {
 TEST_F(LookupStreamTest, WhatIsWrongWithTheWholeStreamFailsAllQuestions) {
   StartServers(1);
   Connect();
-  SetFaults(R"({"faults": [{"method": "LookupUsers", "after": 2, "status": "PERMISSION_DENIED", "message": "not you"}]})");
+  // Late enough for all four to have been asked: what comes behind the end of a stream is asked over another one.
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "delay": "0.3s", "after": 2, "status": "PERMISSION_DENIED",)"
+            R"( "message": "not you"}]})");
   const UserLookup lookup = client_->LookupUsers();
 
   std::vector<Pending> pending = AskMany(lookup, 4);

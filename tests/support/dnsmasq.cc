@@ -77,8 +77,15 @@ int FreePort() {
 
 bool Dnsmasq::Installed() { return std::filesystem::exists(kProgram); }
 
-Dnsmasq::Dnsmasq(std::string_view records) : port_(FreePort()) {
+Dnsmasq::Dnsmasq(std::string_view records) {
   directory_.Write("records", records);
+  // Another test may take the port first.
+  constexpr int kTries = 10;
+  for (int tries = 1; tries < kTries; ++tries) {
+    port_ = FreePort();
+    if (Start()) return;
+  }
+  port_ = FreePort();
   Return();
 }
 
@@ -92,6 +99,10 @@ void Dnsmasq::Set(std::string_view records) {
 void Dnsmasq::Die() { program_.reset(); }
 
 void Dnsmasq::Return() {
+  if (!Start()) ADD_FAILURE() << "dnsmasq does not answer: " << (program_->Signal(SIGTERM), program_->Wait().err);
+}
+
+bool Dnsmasq::Start() {
   const Probe probe(port_);
   // It would give up its rights, and then not be able to read a file that is ours.
   const passwd* const self = getpwuid(geteuid());
@@ -101,11 +112,11 @@ void Dnsmasq::Return() {
       "--pid-file", "--addn-hosts=" + (directory_ / "records").string(), std::string("--local=/") + kZone + "/",
       "--port=" + std::to_string(port_), "--listen-address=127.0.0.1", "--bind-interfaces"});
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!probe.IsAnswered()) {
-    if (std::chrono::steady_clock::now() < deadline) continue;
-    ADD_FAILURE() << "dnsmasq does not answer: " << (program_->Signal(SIGTERM), program_->Wait().err);
-    return;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (probe.IsAnswered()) return true;
+    if (program_->HasEnded()) return false;
   }
+  return false;
 }
 
 }  // namespace userclient::testing

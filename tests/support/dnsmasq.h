@@ -30,6 +30,9 @@ class Dnsmasq {
   void Return();
 
  private:
+  /// False: it cannot have the port, or does not answer.
+  bool Start();
+
   TemporaryDirectory directory_;
   int port_ = 0;
   std::unique_ptr<Program> program_;
