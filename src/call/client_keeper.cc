@@ -208,21 +208,19 @@ void ClientKeeper::CheckFiles() {
 void ClientKeeper::CheckConfig() {
   if (config_files_.empty()) return;
   const bool changed = config_files_.Changed();
-  if (changed) config_refused_.reset();
   // What was in use before it was broken, or could not be read, and still is.
   const bool restored = config_files_.HoldWhatWasTaken() && core_.config_version() == taken_version_;
-  if (changed ? restored : !config_refused_) return;
   // A second time, too, if it has stayed: what was wrong may have been the reading.
+  const bool suspect = std::exchange(config_suspect_, false);
+  if (changed ? restored : !suspect) return;
   absl::Status status = core_.ReloadConfigFile();
   if (status.ok()) {
     config_files_.NoteTaken();
     taken_version_ = core_.config_version();
-    config_refused_.reset();
   } else if (changed) {
-    config_refused_ = std::move(status);
+    config_suspect_ = true;
   } else {
     // It has stayed, so it is not a file that is just being written.
-    config_refused_.reset();
     Queue({.kind = ClientEvent::Kind::kConfigRefused,
            .subject = config_files_.files().front().string(),
            .status = std::move(status)});

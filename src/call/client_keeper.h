@@ -90,8 +90,8 @@ class ClientKeeper {
 
   // Of the thread.
   WatchedFiles config_files_;
-  /// Why what they hold cannot be used; to be told if it stays.
-  std::optional<absl::Status> config_refused_;
+  /// What they hold could not be used when it was seen first; to be told if it stays.
+  bool config_suspect_ = false;
   /// Which version the files became that were put to use last.
   int taken_version_ = 1;
   TimePoint check_files_at_ = TimePoint::max();
