@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <random>
 #include <string_view>
 #include <utility>
@@ -51,10 +52,11 @@ std::string TraceparentOf(const httplib::Request& request) {
   return IsTraceparent(traceparent) ? traceparent : "";
 }
 
-/// A list, which may come in several headers.
+/// A list, which may come in several headers. Its order counts: without it the list is worth nothing.
 std::string TracestateOf(const httplib::Request& request) {
   std::string tracestate;
   const auto [begin, end] = request.headers.equal_range("tracestate");
+  if (!kHeadersKeepOrder && std::distance(begin, end) > 1) return tracestate;
   for (auto part = begin; part != end; ++part) {
     if (!part->second.empty()) absl::StrAppend(&tracestate, tracestate.empty() ? "" : ",", part->second);
   }

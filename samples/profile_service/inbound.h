@@ -20,6 +20,13 @@ struct TimeoutRules {
   std::chrono::nanoseconds longest = std::chrono::seconds(10);
 };
 
+template <class Headers>
+constexpr bool kKeepsOrder = requires(const Headers& headers) {
+  headers.key_comp();
+};
+/// Whether several headers of one name come in the order in which they were sent. With newer versions of the library they do not.
+constexpr bool kHeadersKeepOrder = kKeepsOrder<httplib::Headers>;
+
 /// An HTTP request, and what goes along with it to the calls made on its behalf.
 class Inbound {
  public:

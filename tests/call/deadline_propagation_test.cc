@@ -37,6 +37,7 @@ class Middle final : public UserService::Service {
   grpc::Status GetUser(grpc::ServerContext* context, const GetUserRequest* request, GetUserResponse* response) override {
     CallOptions options = options_;
     options.parent = context;
+    traces_ = context->client_metadata().count("traceparent");
     absl::StatusOr<GetUserResponse> user =
         face_ == Face::kBlocking ? behind_.GetUser(*request, options) : behind_.GetUserAsync(*request, options).Get();
     returned_.set_value(user.status());
@@ -45,6 +46,9 @@ class Middle final : public UserService::Service {
     return grpc::Status::OK;
   }
 
+  /// How many trace contexts gRPC found in the last call. Any time after it.
+  size_t traces() const { return traces_; }
+
   /// What the call to the service behind ended with.
   absl::Status AwaitReturn() { return returned_.get_future().get(); }
 
@@ -52,6 +56,7 @@ class Middle final : public UserService::Service {
   UserClient behind_;
   const Face face_;
   CallOptions options_;
+  std::atomic<size_t> traces_ = 0;
   std::promise<absl::Status> returned_;
 };
 
@@ -196,6 +201,8 @@ TEST_P(DeadlinePropagationTest, AParentWithTwoTracesHasNone) {
 
   ASSERT_TRUE(stub_->GetUser(&context, AskFor("u-1"), &user).ok());
 
+  // Newer versions of gRPC (1.83) keep the last one, and nobody can tell.
+  if (middle_->traces() == 1) GTEST_SKIP() << "this gRPC shows one of them";
   const ReceivedAttempt attempt = behind_->ReceivedAttempts("GetUser").at(0);
   EXPECT_EQ(attempt.metadata.count("traceparent"), 0u);
   EXPECT_EQ(attempt.metadata.count("tracestate"), 0u);

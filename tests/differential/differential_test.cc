@@ -8,8 +8,10 @@
 #include <grpcpp/support/channel_arguments.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -29,9 +31,16 @@ using user::v1::GetUserResponse;
 using user::v1::UserService;
 using namespace std::chrono_literals;
 
+/// Pauses are of whole milliseconds: none is to be of 0, but where that is what is asked for.
+RetryJson Quick(RetryJson retry) {
+  retry.initial_backoff = "0.002s";
+  retry.max_backoff = "0.004s";
+  return retry;
+}
+
 struct Scenario {
   std::string name;
-  RetryJson retry;
+  RetryJson retry = Quick({});
   std::vector<Step> script;
   /// So many calls, one after the other.
   int calls = 1;
@@ -64,23 +73,38 @@ std::string ConfigOf(const Scenario& scenario) {
 /// One call by each of the two ways; gives its result.
 using Caller = std::function<std::string()>;
 
+constexpr std::chrono::seconds kTimeout{10};
+
+/// Newer versions of gRPC (1.83) now and then forget a call that they are to retry after less than a millisecond, and its
+/// deadline with it (https://github.com/grpc/grpc/issues/41036).
+const std::string kForgotten = "forgotten by gRPC";
+
 Caller RawChannel(const std::string& address, const std::string& config) {
   grpc::ChannelArguments arguments;
   arguments.SetServiceConfigJSON(config);
   std::shared_ptr<UserService::Stub> stub =
       UserService::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
   return [stub] {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + 30s);
-    GetUserResponse user;
-    const grpc::Status status = stub->GetUser(&context, AskFor("u-1"), &user);
+    struct Call {
+      grpc::ClientContext context;
+      user::v1::GetUserRequest request = AskFor("u-1");
+      GetUserResponse user;
+      std::promise<grpc::Status> ended;
+    };
+    const auto call = std::make_shared<Call>();
+    call->context.set_deadline(std::chrono::system_clock::now() + kTimeout);
+    stub->async()->GetUser(&call->context, &call->request, &call->user,
+                           [call](const grpc::Status& status) { call->ended.set_value(status); });
+    std::future<grpc::Status> ended = call->ended.get_future();
+    if (ended.wait_for(2 * kTimeout) != std::future_status::ready) return kForgotten;
+    const grpc::Status status = ended.get();
     return Result(static_cast<StatusCode>(status.error_code()), status.error_message());
   };
 }
 
 Caller Sdk(const std::string& address, const std::string& config) {
   return [client = ConnectTo(address, config)] {
-    const auto user = client.GetUser(AskFor("u-1"), {.timeout = 30s});
+    const auto user = client.GetUser(AskFor("u-1"), {.timeout = kTimeout});
     return Result(user.status().code(), std::string(user.status().message()));
   };
 }
@@ -121,6 +145,9 @@ class DifferentialTest : public ::testing::TestWithParam<Scenario> {};
 
 TEST_P(DifferentialTest, BehavesAsGrpcDoes) {
   const Behaviour raw = Observe(GetParam(), RawChannel);
+  if (std::find(raw.results.begin(), raw.results.end(), kForgotten) != raw.results.end()) {
+    GTEST_SKIP() << "there is nothing to compare with: a call was " << kForgotten;
+  }
   const Behaviour sdk = Observe(GetParam(), Sdk);
 
   EXPECT_EQ(sdk.results, raw.results);
@@ -139,18 +166,21 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{.name = "OneRetry", .script = {Fail(StatusCode::kUnavailable, "a"), Ok()}},
         Scenario{.name = "ThreeRetries", .script = {Fail(StatusCode::kUnavailable).Times(3), Ok()}},
         Scenario{.name = "ExceedMaxAttempts", .script = {Fail(StatusCode::kUnavailable, "a").Times(4)}},
-        Scenario{.name = "FiveAttempts", .retry = {.max_attempts = 5}, .script = {Fail(StatusCode::kUnavailable, "a").Times(5)}},
-        Scenario{.name = "TwoAttempts", .retry = {.max_attempts = 2}, .script = {Fail(StatusCode::kUnavailable, "a").Times(2)}},
+        Scenario{.name = "FiveAttempts",
+                 .retry = Quick({.max_attempts = 5}),
+                 .script = {Fail(StatusCode::kUnavailable, "a").Times(5)}},
+        Scenario{
+            .name = "TwoAttempts", .retry = Quick({.max_attempts = 2}), .script = {Fail(StatusCode::kUnavailable, "a").Times(2)}},
         Scenario{.name = "NonRetryableCode", .script = {Fail(StatusCode::kNotFound, "none")}},
         Scenario{.name = "NonRetryableCodeAfterARetry",
                  .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kInternal, "bug")}},
         Scenario{
             .name = "SeveralCodes",
-            .retry = {.codes = R"("UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED")"},
+            .retry = Quick({.codes = R"("UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED")"}),
             .script = {Fail(StatusCode::kAborted), Fail(StatusCode::kResourceExhausted), Fail(StatusCode::kUnavailable), Ok()}},
         Scenario{.name = "ResourceExhaustedUnlisted", .script = {Fail(StatusCode::kResourceExhausted, "full")}},
         Scenario{.name = "DeadlineExceededByTheServerListed",
-                 .retry = {.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")"},
+                 .retry = Quick({.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")"}),
                  .script = {Fail(StatusCode::kDeadlineExceeded), Ok()}},
         Scenario{.name = "Pacing",
                  .retry = kSlow,
@@ -172,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{.name = "PushbackOnAStatusThatIsNotListed",
                  .script = {Fail(StatusCode::kResourceExhausted, "x").WithPushback(1ms)}},
         Scenario{.name = "PushbackBeyondMaxAttempts",
-                 .retry = {.max_attempts = 2},
+                 .retry = Quick({.max_attempts = 2}),
                  .script = {Fail(StatusCode::kUnavailable), Fail(StatusCode::kUnavailable, "x").WithPushback(1ms)}},
         Scenario{
             .name = "Throttled", .script = {Fail(StatusCode::kUnavailable, "x").Times(6)}, .calls = 3, .throttling = kTokens},

@@ -15,6 +15,17 @@ const std::vector<StatusCode> kRefusedOrDropped = {StatusCode::kInternal,       
                                                    StatusCode::kDataLoss,          StatusCode::kDeadlineExceeded,
                                                    StatusCode::kResourceExhausted, StatusCode::kOk};
 
+/// gRPC 1.83 does not tell the reader of a stream why it has refused a message.
+std::vector<StatusCode> OrCancelled(std::vector<StatusCode> ends) {
+  ends.push_back(StatusCode::kCancelled);
+  return ends;
+}
+
+/// gRPC 1.51 leaves out a status that it cannot read; 1.83 ends the call because of it.
+const std::vector<StatusCode> kUnreadableStatus = {StatusCode::kUnknown, StatusCode::kInternal};
+/// The same of a pushback.
+const std::vector<StatusCode> kUnreadablePushback = {StatusCode::kUnavailable, StatusCode::kInternal};
+
 // The analyzer loses sight of functions that are copied out of a list.
 // NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
 std::vector<Malice> NoHttp2() {
@@ -209,12 +220,16 @@ std::vector<Malice> WrongMessages() {
        .ends = {StatusCode::kInternal, StatusCode::kUnimplemented}},
       {.name = "GzipThatIsNone",
        .behaviour = EndWellWith(MessagePrefix(true, 4) + "abcd", {{"grpc-encoding", "gzip"}}),
-       .ends = {StatusCode::kInternal, StatusCode::kUnknown}},
+       .ends = {StatusCode::kInternal, StatusCode::kUnknown},
+       .stream_ends = OrCancelled({StatusCode::kInternal, StatusCode::kUnknown})},
       {.name = "LengthOf4Gib",
        .behaviour = SendMuch(0xffffffff, 16),
        .ends = {StatusCode::kResourceExhausted, StatusCode::kDeadlineExceeded},
        .endless = true},
-      {.name = "HugeMessage", .behaviour = SendMuch(16 << 20, 16), .ends = {StatusCode::kResourceExhausted}},
+      {.name = "HugeMessage",
+       .behaviour = SendMuch(16 << 20, 16),
+       .ends = {StatusCode::kResourceExhausted},
+       .stream_ends = OrCancelled({StatusCode::kResourceExhausted})},
       {.name = "MoreThanTheWindow",
        .behaviour =
            FloodWith([](uint32_t stream) { return ResponseHeaders(stream) + Data(stream, MessagePrefix(false, 64 << 20)); },
@@ -292,10 +307,10 @@ std::vector<Malice> OddStatuses() {
   return {
       status("NoStatus", {{"x-more", "a"}}, {StatusCode::kUnknown, StatusCode::kInternal}),
       status("Status99", {{"grpc-status", "99"}}, {StatusCode::kUnknown}),
-      status("StatusNegative", {{"grpc-status", "-1"}}, {StatusCode::kUnknown}),
-      status("StatusTooLarge", {{"grpc-status", "4294967296"}}, {StatusCode::kUnknown}),
-      status("StatusEmpty", {{"grpc-status", ""}}, {StatusCode::kUnknown}),
-      status("StatusInWords", {{"grpc-status", "NOT_FOUND"}}, {StatusCode::kUnknown}),
+      status("StatusNegative", {{"grpc-status", "-1"}}, kUnreadableStatus),
+      status("StatusTooLarge", {{"grpc-status", "4294967296"}}, kUnreadableStatus),
+      status("StatusEmpty", {{"grpc-status", ""}}, kUnreadableStatus),
+      status("StatusInWords", {{"grpc-status", "NOT_FOUND"}}, kUnreadableStatus),
       status("StatusTwice", {{"grpc-status", "5"}, {"grpc-status", "7"}},
              {StatusCode::kNotFound, StatusCode::kPermissionDenied, StatusCode::kUnknown, StatusCode::kInternal}),
       status("OddText", {{"grpc-status", "5"}, {"grpc-message", "%zz%00%ff%"}}, {StatusCode::kNotFound}),
@@ -305,8 +320,8 @@ std::vector<Malice> OddStatuses() {
       status("PushbackNegative", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "-1"}}, {StatusCode::kUnavailable}),
       status("PushbackOf24Days", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "2147483647"}}, {StatusCode::kUnavailable}),
       status("PushbackTooLarge", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "99999999999999999999"}},
-             {StatusCode::kUnavailable}),
-      status("PushbackInWords", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "soon"}}, {StatusCode::kUnavailable}),
+             kUnreadablePushback),
+      status("PushbackInWords", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "soon"}}, kUnreadablePushback),
       status("PushbackTwice", {{"grpc-status", "14"}, {"grpc-retry-pushback-ms", "1"}, {"grpc-retry-pushback-ms", "0"}},
              {StatusCode::kUnavailable}),
       http("Http400", "400", {StatusCode::kInternal}),

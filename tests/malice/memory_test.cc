@@ -217,7 +217,11 @@ TEST_P(GzipBombTest, IsRefusedForTheSizeThatItInflatesTo) {
 
   const absl::Status status = CallOver(GetParam(), client, kPatience);
 
-  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status;
+  // gRPC 1.83 does not tell the reader of a stream why it has refused a message.
+  EXPECT_THAT(status.code(),
+              ::testing::AnyOf(StatusCode::kResourceExhausted,
+                               GetParam() == Face::kStream ? StatusCode::kCancelled : StatusCode::kResourceExhausted))
+      << status;
   ExpectHealthyServerUsed(server, client, GetParam());
 }
 

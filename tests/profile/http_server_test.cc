@@ -91,7 +91,8 @@ TEST(HttpServerTest, HeadersHaveAnEnd) {
   Served served;
   const RawClient client(served.port());
   std::string request = "GET /text HTTP/1.1\r\nHost: test\r\n";
-  while (request.size() < 200'000) request += "X-More: " + std::string(100, 'x') + "\r\n";
+  // Few and long ones: newer versions of the library count them, too.
+  while (request.size() < 200'000) request += "X-More: " + std::string(4000, 'x') + "\r\n";
 
   client.Send(request);
 

@@ -112,7 +112,11 @@ TEST(InboundTest, StatesOfATraceAreOneList) {
   const auto options =
       OptionsOf({{"traceparent", kTraceparent}, {"tracestate", "one=1,two=2"}, {"tracestate", ""}, {"tracestate", "three=3"}});
 
-  EXPECT_THAT(options->metadata, Contains(Pair("tracestate", "one=1,two=2,three=3")));
+  if (kHeadersKeepOrder) {
+    EXPECT_THAT(options->metadata, Contains(Pair("tracestate", "one=1,two=2,three=3")));
+  } else {
+    EXPECT_THAT(options->metadata, Not(Contains(Pair("tracestate", ::testing::_))));
+  }
 }
 
 TEST(InboundTest, TwoParentsOfATraceAreNone) {
