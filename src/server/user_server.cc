@@ -30,6 +30,7 @@
 #include "server/user_feed.h"
 #include "server/user_service.h"
 #include "server/worker_pool.h"
+#include "tls/openssl_at_exit.h"
 
 namespace userclient {
 namespace {
@@ -346,6 +347,7 @@ class UserServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<UserServer>> UserServer::Start(UserServerOptions options) {
+  internal::LeaveOpensslAsItIsAtExit();
   auto impl = std::make_unique<Impl>(std::move(options));
   if (absl::Status started = impl->Start(); !started.ok()) return started;
   return std::unique_ptr<UserServer>(new UserServer(std::move(impl)));

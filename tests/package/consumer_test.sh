@@ -141,6 +141,10 @@ case "${way}" in
       share/userclient/proto/user/v1/user_service.proto share/userclient/service_config/default.json; do
       [[ -e "${prefix}/${file}" ]] || fail "${file} is not installed"
     done
+    # What the library writes for itself is for nobody else.
+    for file in call_report.pb.h error_details.pb.h health.pb.h fault_service_mock.grpc.pb.h; do
+      [[ ! -e "${prefix}/include/userclient/v1/${file}" ]] || fail "${file} is installed"
+    done
     # A package that names the machine it was built on works only there.
     if grep -rlF -e "${SOURCE_DIR}" -e "${BUILD_DIR}" "${prefix}/include" "${prefix}/share" "${prefix}/${LIBDIR}/cmake" "${prefix}/${LIBDIR}/pkgconfig"; then
       fail "the files above name the source or the build tree"
@@ -161,9 +165,11 @@ case "${way}" in
     configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${prefix}"
     run_quickstart "${here}/build/quickstart"
     # Another minor version is another interface.
-    expect_output 'not compatible|version: 0\.2|requested version' 1 \
+    minor="${VERSION%.*}"
+    expect_output 'compatible with( |\n)*requested version "0\.2".*userclientConfig\.cmake, version: '"${VERSION//./\\.}" 1 \
       "${CMAKE}" -S "${SOURCE_DIR}/tests/package/other_version" -B "${here}/other_version" -G Ninja \
-      -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${prefix}"
+      -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${prefix}" \
+      -DWANTED="${minor};${VERSION};${VERSION} EXACT;${minor}...${minor}.9;0.0...9.0" -DUNWANTED="0.0;${minor}.99;1.0;${minor}.9 EXACT;0.0...<${minor}"
     ;;
 
   components)
@@ -184,12 +190,32 @@ case "${way}" in
     # A package of a build that left them out.
     rm -rf "${here}/prefix"
     cp -r "${prefix}" "${here}/prefix"
-    rm "${here}/prefix/${LIBDIR}"/cmake/userclient/userclient{Server,_prometheus,_opentelemetry}Targets*.cmake
+    rm -f "${here}/prefix/${LIBDIR}"/cmake/userclient/userclient{Server,_prometheus,_opentelemetry}Targets*.cmake
     for component in server testing prometheus opentelemetry; do
       expect_absent "userclient::${component}: it was not built; install.*USERCLIENT_BUILD_${component^^}=ON" \
         "${component}" -DCMAKE_PREFIX_PATH="${here}/prefix"
     done
     rm -rf "${here}/prefix"
+    ;;
+
+  other_grpc)
+    # A gRPC in a prefix of its own, of which this system's Protobuf and code generators are no part. Nothing is built.
+    other="${SOURCE_DIR}/tests/package/other_grpc"
+    configure=("${CMAKE}" -S "${SOURCE_DIR}" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${other}"
+      -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,PROMETHEUS,OPENTELEMETRY,TESTING}"=OFF")
+    rm -rf "${here}"/{native,cross,needs,boringssl,consumer}
+    "${configure[@]}" -B "${here}/native"
+    expect_output "${other}/lib/cmake/protobuf/protoc .*--plugin=protoc-gen-grpc=${other}/lib/cmake/grpc/grpc_cpp_plugin" 0 \
+      ninja -C "${here}/native" -t commands userclient_generated
+    # A cross build runs what the build machine has.
+    "${configure[@]}" -B "${here}/cross" -DCMAKE_SYSTEM_NAME=Linux -DUSERCLIENT_PROTOC=/build/protoc -DUSERCLIENT_GRPC_CPP_PLUGIN=/build/plugin
+    expect_output '/build/protoc .*--plugin=protoc-gen-grpc=/build/plugin ' 0 ninja -C "${here}/cross" -t commands userclient_generated
+    # What would come to light late, or never.
+    expect_output 'needs absent::absent, which was not found' 1 one_line "${configure[@]}" -B "${here}/needs" -DOTHER_GRPC_NEEDS=absent::absent
+    expect_output 'BoringSSL inside' 0 one_line "${configure[@]}" -B "${here}/boringssl" -DOTHER_GRPC_HAS_BORINGSSL=ON
+    # The installed package finds them alike.
+    "${CMAKE}" -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/consumer" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" \
+      -DCMAKE_PREFIX_PATH="${other};${prefix}"
     ;;
 
   observers) with_observers "${prefix}" ;;
@@ -285,6 +311,9 @@ case "${way}" in
     for package in "${dev}" "${tools}"; do
       expect_output '^[A-Za-z ]+ <[^ @<>]+@[^ @<>]+>$' 0 dpkg-deb --field "${package}" Maintainer
     done
+    [[ "$(dpkg-deb --field "${dev}" Description | head -n 1)" != "$(dpkg-deb --field "${tools}" Description | head -n 1)" ]] ||
+      fail "both packages have one description"
+    expect_output '^$' 0 awk 'length > 80' <(dpkg-deb --field "${dev}" Description && dpkg-deb --field "${tools}" Description)
     for name in libuserclient-dev userclient-tools; do
       expect_line 'License: Apache-2.0' "${here}/root/usr/share/doc/${name}/copyright"
       gzip --test "${here}/root/usr/share/doc/${name}/changelog.gz"
