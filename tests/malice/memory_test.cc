@@ -169,7 +169,11 @@ TEST_P(WaryClientTest, RefusesAHugeMessageBeforeItIsThere) {
 
   const absl::Status status = CallOver(GetParam(), client, kPatience);
 
-  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status;
+  // gRPC 1.83 ends the connection, too, which a stream that is resumed finds closed.
+  EXPECT_THAT(status.code(),
+              ::testing::AnyOf(StatusCode::kResourceExhausted,
+                               GetParam() == Face::kStream ? StatusCode::kUnavailable : StatusCode::kResourceExhausted))
+      << status;
   ExpectGrowthBelow(kQuotaAndMore, peak, *server);
   ExpectHealthyServerUsed(server, client, GetParam());
 }
