@@ -66,8 +66,10 @@ endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/userclient DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" ${left_out})
 get_target_property(generated_dir userclient_proto BINARY_DIR)
-install(DIRECTORY ${generated_dir}/user ${generated_dir}/userclient DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.pb.h")
+install(DIRECTORY ${generated_dir}/user DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.pb.h")
+# What the library writes for itself stays with it; the service that a running server takes faults from is for all.
+install(FILES ${generated_dir}/userclient/v1/fault_service.pb.h ${generated_dir}/userclient/v1/fault_service.grpc.pb.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/userclient/v1)
 install(FILES ${generated_dir}/userclient/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/userclient)
 
 # Programs and data.
@@ -83,7 +85,22 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/service_config DESTINATION ${data_dir} F
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/README.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
-  FILES_MATCHING PATTERN "*.md" PATTERN "grafana_dashboard.json")
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "grafana_dashboard.json" PATTERN "prometheus_alarms.yaml")
+
+# Shared libraries find each other, and programs find them, wherever the prefix lies.
+if(BUILD_SHARED_LIBS)
+  foreach(target IN ITEMS userclient userclient_proto userclient_server userclient_testing userclient_prometheus userclient_opentelemetry)
+    if(TARGET ${target})
+      set_target_properties(${target} PROPERTIES INSTALL_RPATH "\$ORIGIN")
+    endif()
+  endforeach()
+  file(RELATIVE_PATH lib_from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  foreach(target IN ITEMS userctl user_server)
+    if(TARGET ${target})
+      set_target_properties(${target} PROPERTIES INSTALL_RPATH "\$ORIGIN/${lib_from_bin}")
+    endif()
+  endforeach()
+endif()
 
 # find_package.
 install(EXPORT userclientTargets NAMESPACE userclient:: DESTINATION ${package_dir})

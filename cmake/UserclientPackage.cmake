@@ -8,7 +8,6 @@ set(USERCLIENT_PACKAGE_MAINTAINER "${CPACK_PACKAGE_VENDOR} <authors@userclient.i
   "Who answers for the Debian packages: Name <address>")
 mark_as_advanced(USERCLIENT_PACKAGE_MAINTAINER)
 set(CPACK_PACKAGE_CONTACT ${USERCLIENT_PACKAGE_MAINTAINER})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
 set(CPACK_STRIP_FILES ON)
@@ -30,10 +29,11 @@ endfunction()
 find_program(USERCLIENT_DPKG_DEB dpkg-deb DOC "Where it is found, Debian packages are built too")
 find_program(USERCLIENT_DPKG_SHLIBDEPS dpkg-shlibdeps DOC "Finds what packages the programs depend on")
 mark_as_advanced(USERCLIENT_DPKG_DEB USERCLIENT_DPKG_SHLIBDEPS)
-if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
+if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS AND grpc_is_of_the_system AND NOT BUILD_SHARED_LIBS)
   list(APPEND CPACK_GENERATOR DEB)
   set(CPACK_DEB_COMPONENT_INSTALL ON)
   set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+  set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
   set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
   set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
   set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/UserclientDebianFiles.cmake)
@@ -42,6 +42,8 @@ if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
   userclient_debian_needs(needs_grpc "${gRPC_VERSION}" libgrpc++-dev)
   userclient_debian_needs(needs_protobuf "${Protobuf_VERSION}" libprotobuf-dev)
   userclient_debian_needs(needs_absl "${absl_VERSION}" libabsl-dev)
+  # Each package has a description of its own, whose first line is what lists show.
+  set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
   set(CPACK_DEBIAN_DEV_PACKAGE_NAME libuserclient-dev)
   # libgrpc-dev's CMake files need all of these, and depends on few.
   string(JOIN ", " CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
@@ -56,12 +58,24 @@ if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS)
   endforeach()
   string(JOIN ", " CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS ${recommends})
   set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "userclient-tools")
-  set(CPACK_COMPONENT_DEV_DESCRIPTION "Headers, static libraries, CMake and pkg-config files, protos, service configs and documents.")
+  set(CPACK_COMPONENT_DEV_DESCRIPTION [[
+resilient gRPC client SDK for C++ (development files)
+userclient lets a gRPC caller live with a sick server: deadlines, retries,
+hedging, circuit breakers, compartments, live endpoints, and streams that go
+on where they broke; for user.v1.UserService, and around the stubs of any
+other service.
+
+This package holds headers, static libraries, CMake and pkg-config files,
+protos, service configs and documents.]])
 
   set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME userclient-tools)
   set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION net)
   set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
-  set(CPACK_COMPONENT_TOOLS_DESCRIPTION "userctl, the command line of user.v1.UserService, and user_server, its reference server.")
+  set(CPACK_COMPONENT_TOOLS_DESCRIPTION [[
+command line and reference server of user.v1.UserService
+userctl calls a user service, explains service configs, and puts load on
+servers. user_server is a whole server of that service, which fails as it is
+told to.]])
 endif()
 
 include(CPack)

@@ -50,8 +50,10 @@ in_root() {
         mount --bind "/dev/${device}" "${ROOT}/dev/${device}"
       done
       ln -s /proc/self/fd "${ROOT}/dev/fd"
-      mkdir "${ROOT}/dev/shm"
+      mkdir "${ROOT}/dev/shm" "${ROOT}/dev/pts"
       mount -t tmpfs tmpfs "${ROOT}/dev/shm"
+      mount -t devpts devpts "${ROOT}/dev/pts" -o newinstance,ptmxmode=0666
+      ln -s pts/ptmx "${ROOT}/dev/ptmx"
       exec chroot "${ROOT}" bash -c "set -euo pipefail; cd /root; ${COMMAND}"
     ' </dev/null
 }

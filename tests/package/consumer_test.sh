@@ -169,7 +169,7 @@ case "${way}" in
     expect_output 'compatible with( |\n)*requested version "0\.2".*userclientConfig\.cmake, version: '"${VERSION//./\\.}" 1 \
       "${CMAKE}" -S "${SOURCE_DIR}/tests/package/other_version" -B "${here}/other_version" -G Ninja \
       -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${prefix}" \
-      -DWANTED="${minor};${VERSION};${VERSION} EXACT;${minor}...${minor}.9;0.0...9.0" -DUNWANTED="0.0;${minor}.99;1.0;${minor}.9 EXACT;0.0...<${minor}"
+      -DWANTED="${minor};${VERSION};${VERSION} EXACT;${minor}...${minor}.9;${minor}...<0.2" -DUNWANTED="0.0;${minor}.99;1.0;${minor}.9 EXACT;0.0...<0.1"
     ;;
 
   components)
@@ -202,9 +202,10 @@ case "${way}" in
     # A gRPC in a prefix of its own, of which this system's Protobuf and code generators are no part. Nothing is built.
     other="${SOURCE_DIR}/tests/package/other_grpc"
     configure=("${CMAKE}" -S "${SOURCE_DIR}" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${other}"
-      -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,PROMETHEUS,OPENTELEMETRY,TESTING}"=OFF")
+      -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,TESTING}"=OFF")
     rm -rf "${here}"/{native,cross,needs,boringssl,consumer}
-    "${configure[@]}" -B "${here}/native"
+    # The system's opentelemetry-cpp goes with the system's gRPC alone.
+    expect_output 'userclient::opentelemetry is left out' 0 one_line "${configure[@]}" -B "${here}/native"
     expect_output "${other}/lib/cmake/protobuf/protoc .*--plugin=protoc-gen-grpc=${other}/lib/cmake/grpc/grpc_cpp_plugin" 0 \
       ninja -C "${here}/native" -t commands userclient_generated
     # A cross build runs what the build machine has.
@@ -273,6 +274,8 @@ case "${way}" in
   shared)
     rm -rf "${here}/prefix"
     "${CMAKE}" --install "${WORK_DIR}/fetch_content/build" --prefix "${here}/prefix" >"${here}/install.log"
+    # They find each other there.
+    expect_output "RUNPATH +[\$]ORIGIN" 0 objdump -p "${here}/prefix/${LIBDIR}/libuserclient.so"
     # Programs ask for the minor version: the next one may have another interface.
     soname="libuserclient.so.${VERSION%.*}"
     [[ -L "${here}/prefix/${LIBDIR}/${soname}" ]] || fail "${soname} is not installed"
@@ -292,8 +295,8 @@ case "${way}" in
   deb)
     rm -rf "${here}/packages" "${here}/root"
     "${CMAKE%cmake}cpack" -G DEB --config "${BUILD_DIR}/CPackConfig.cmake" -B "${here}/packages" >"${here}/cpack.log"
-    dev="$(echo "${here}"/packages/libuserclient-dev_"${VERSION}"_*.deb)"
-    tools="$(echo "${here}"/packages/userclient-tools_"${VERSION}"_*.deb)"
+    dev="$(echo "${here}"/packages/libuserclient-dev_"${VERSION}"-1_*.deb)"
+    tools="$(echo "${here}"/packages/userclient-tools_"${VERSION}"-1_*.deb)"
     # What the libraries were compiled against, and nothing newer; what the programs link.
     expect_output 'Depends: .*libgrpc\+\+-dev \(>= [0-9.]+\), libgrpc\+\+-dev \(<< [0-9.]+~\)' 0 dpkg-deb --info "${dev}"
     expect_output 'Depends: .*libgrpc\+\+1' 0 dpkg-deb --info "${tools}"
@@ -304,7 +307,7 @@ case "${way}" in
     done < <(dpkg-deb --field "${dev}" Depends | tr ',' '\n' | sed -E 's/ *\([^)]*\)//; s/^ *//; s/ *$//')
     for package in "${dev}" "${tools}"; do dpkg-deb --extract "${package}" "${here}/root"; done
     for file in bin/userctl bin/user_server include/userclient/version.h share/doc/userclient/{LICENSE,README.md,CHANGELOG.md} \
-      share/doc/userclient/docs/{operations.md,grafana_dashboard.json,adr/0001-initial-metadata-commits.md}; do
+      share/doc/userclient/docs/{operations.md,performance.svg,grafana_dashboard.json,prometheus_alarms.yaml,adr/0001-initial-metadata-commits.md}; do
       [[ -e "${here}/root/usr/${file}" ]] || fail "no package holds usr/${file}"
     done
     # What Debian's policy wants of every package.
@@ -316,7 +319,9 @@ case "${way}" in
     expect_output '^$' 0 awk 'length > 80' <(dpkg-deb --field "${dev}" Description && dpkg-deb --field "${tools}" Description)
     for name in libuserclient-dev userclient-tools; do
       expect_line 'License: Apache-2.0' "${here}/root/usr/share/doc/${name}/copyright"
-      gzip --test "${here}/root/usr/share/doc/${name}/changelog.gz"
+      expect_line '# Changelog' <(gzip --decompress --stdout "${here}/root/usr/share/doc/${name}/changelog.gz")
+      expect_output "^${VERSION}-1\$" 0 dpkg-parsechangelog --show-field Version \
+        --file "${here}/root/usr/share/doc/${name}/changelog.Debian.gz"
     done
     for program in userctl user_server; do
       for file in "bash-completion/completions/${program}" "zsh/vendor-completions/_${program}" \

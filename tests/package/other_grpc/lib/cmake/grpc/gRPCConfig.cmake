@@ -1,0 +1,22 @@
+# The package of a gRPC that was built together with its Protobuf, as far as a project sees it that only configures: it names Protobuf's
+# targets, and does not look for them.
+set(gRPC_VERSION 1.99.0)
+if(NOT TARGET protobuf::libprotobuf)
+  set(gRPC_FOUND FALSE)
+  set(gRPC_NOT_FOUND_MESSAGE "The following imported targets are referenced, but are missing: protobuf::libprotobuf")
+  return()
+endif()
+foreach(library IN ITEMS gRPC::gpr gRPC::grpc gRPC::grpc++ gRPC::grpc++_reflection c-ares::cares)
+  if(NOT TARGET ${library})
+    add_library(${library} INTERFACE IMPORTED)
+  endif()
+endforeach()
+# What a test wants it to need, or to have inside.
+set_target_properties(gRPC::grpc PROPERTIES INTERFACE_LINK_LIBRARIES "protobuf::libprotobuf;${OTHER_GRPC_NEEDS}")
+if(OTHER_GRPC_HAS_BORINGSSL)
+  add_library(gRPC::ssl INTERFACE IMPORTED)
+endif()
+if(NOT CMAKE_CROSSCOMPILING AND NOT TARGET gRPC::grpc_cpp_plugin)
+  add_executable(gRPC::grpc_cpp_plugin IMPORTED)
+  set_target_properties(gRPC::grpc_cpp_plugin PROPERTIES IMPORTED_LOCATION ${CMAKE_CURRENT_LIST_DIR}/grpc_cpp_plugin)
+endif()
