@@ -83,7 +83,9 @@ std::string_view AnswerSourceLabel(AnswerSource source);
 
 struct AttemptReport {
   AttemptReason reason = AttemptReason::kFirst;
-  /// As gRPC names it, for example "ipv4:127.0.0.2:50051"; empty if there was no connection.
+  /// As gRPC names it, for example "ipv4:127.0.0.2:50051". Empty if there was no connection, and where gRPC forgets it: of
+  /// an attempt that ran into its deadline before any answer came, or that a proxy answered with an HTTP status and nothing of
+  /// gRPC's.
   std::string peer{};
   /// What was waited before this attempt: backoff or pushback.
   std::chrono::nanoseconds waited{};
@@ -99,7 +101,7 @@ struct CallReport {
   std::string method{};
   /// The compartment that carried the call.
   std::string compartment{};
-  /// From the start of the call to its deadline.
+  /// From the start of the call to its deadline; zero without one, as for a watch.
   std::chrono::nanoseconds budget{};
   std::chrono::nanoseconds duration{};
   /// In the order in which they were started; empty for a rejection.

@@ -102,9 +102,10 @@ class Observer {
   virtual std::unique_ptr<CallState> OnCallStart(const ObservedCall& /*call*/, const CallOptions& /*options*/) { return nullptr; }
 
   /// What is added to `metadata`, which begins with what other observers have added, goes out with this attempt. A trace context
-  /// (TraceContext, as `traceparent` and `tracestate`) takes the place of the caller's and of the inbound one. The rules are
-  /// those of CallOptions::metadata; what breaks them, and a trace context that is none, is left out, because a mistake in here
-  /// must not cost a call.
+  /// (TraceContext, as `traceparent` and `tracestate`) takes the place, as a whole, of that of the observers before this one, of
+  /// the caller's and of the inbound one: of several that trace, the server is told of the last. The rules are those of
+  /// CallOptions::metadata; what breaks them, and a trace context that is none, is left out, because a mistake in here must not
+  /// cost a call.
   virtual void OnAttemptStart(const ObservedCall& /*call*/, const ObservedAttempt& /*attempt*/, CallState* /*state*/,
                               Metadata& /*metadata*/) {}
 

@@ -10,12 +10,16 @@
 /// `propagator` writes.
 ///
 /// Metrics have the names of gRFC A66 and A96 and, for what gRPC does not have, `userclient.*`; docs/telemetry.md lists them.
-/// Give the histograms of durations the buckets that it names by a view: the API has no way to.
+/// Give the histograms of durations LatencyBuckets by a view, as it shows: the API has no way to, and the SDK's own are made for
+/// milliseconds.
 
 #include <opentelemetry/version.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "userclient/observer.h"
 
@@ -42,6 +46,11 @@ struct OpenTelemetryOptions {
   /// Whether the messages of statuses are in the descriptions of spans, after their codes: a server may put into them what no
   /// tracing backend should hold.
   bool messages = true;
+  /// What `grpc.target` is in metrics, as PrometheusOptions::target_label: given the target with its scheme
+  /// ("dns:///users:50051"), for clients, their changes and events, and collections, but not for calls; on several threads at
+  /// once. Must give the same for the same target, and neither block nor throw. Clients with the same label add up. Empty: the
+  /// target itself, which spans name in any case.
+  std::function<std::string(std::string_view target)> target_label{};
 
   /// Null: the global ones, as they are when the observer is made (opentelemetry::trace::Provider, metrics::Provider).
   std::shared_ptr<opentelemetry::trace::TracerProvider> tracer_provider{};
@@ -51,6 +60,9 @@ struct OpenTelemetryOptions {
   /// (GlobalTextMapPropagator), or W3C trace context where the program has set none.
   std::shared_ptr<opentelemetry::context::propagation::TextMapPropagator> propagator{};
 };
+
+/// The upper bounds that gRFC A66 wants for the buckets of durations, in seconds: 41 of them, without the one that has none.
+const std::vector<double>& LatencyBuckets();
 
 /// One for a process, given to all its clients. *Thread-safe.*
 class OpenTelemetryObserver final : public Observer {

@@ -192,8 +192,8 @@ struct ServiceConfig {
   /// by line and column).
   static absl::StatusOr<ServiceConfig> Parse(std::string_view json);
 
-  /// Reads a config from a file. *Errors:* as Parse, with the file's name before it; NOT_FOUND, PERMISSION_DENIED or UNKNOWN
-  /// if the file cannot be read.
+  /// Reads a config from a file. *Errors:* as Parse, with the file's name before it; NOT_FOUND, PERMISSION_DENIED,
+  /// RESOURCE_EXHAUSTED or UNKNOWN if the file cannot be read.
   static absl::StatusOr<ServiceConfig> Load(const std::filesystem::path& file);
 
   /// The config that is built in (service_config/default.json), made for user.v1.UserService.

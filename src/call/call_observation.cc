@@ -5,6 +5,7 @@
 #include "call/attempt_rules.h"
 #include "call/callback_thread.h"
 #include "call/request_metadata.h"
+#include "telemetry/trace_context.h"
 
 namespace userclient::internal {
 
@@ -24,7 +25,9 @@ const Metadata& CallObservation::AttemptStarts(const ObservedAttempt& attempt) n
   metadata_.clear();
   const CallbackScope scope;
   for (size_t i = 0; i < states_.size(); ++i) {
+    const size_t before = metadata_.size();
     observers_->observers[i]->OnAttemptStart(call_, attempt, states_[i].get(), metadata_);
+    KeepLaterTrace(before, metadata_);
   }
   std::erase_if(metadata_, [](const auto& pair) { return !CanBeSent(pair.first, pair.second); });
   return metadata_;

@@ -81,6 +81,11 @@ double InSeconds(std::chrono::nanoseconds duration) { return std::chrono::durati
 
 }  // namespace
 
+TargetLabel TargetLabelOr(TargetLabel own) {
+  if (!own) return CanonicalTarget;
+  return [own = std::move(own)](std::string_view target) { return own(CanonicalTarget(target)); };
+}
+
 std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients, const TargetLabel& target_label) {
   Readings readings;
   std::map<LabelValues, std::pair<double, double>> windows;

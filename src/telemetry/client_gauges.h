@@ -31,6 +31,9 @@ struct GaugeReadings {
 /// What the label `grpc.target` is for the clients of a ClientOptions::target.
 using TargetLabel = std::function<std::string(std::string_view target)>;
 
+/// `own`, given the target with its scheme; that target itself where there is no `own`.
+TargetLabel TargetLabelOr(TargetLabel own);
+
 /// What several clients are like at the moment. Clients to one target add up, compartment by compartment; of versions and ages
 /// the largest counts.
 std::vector<GaugeReadings> ReadGauges(const std::vector<ClientSnapshot>& clients,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 namespace userclient::internal {
 
@@ -25,6 +26,13 @@ std::string_view StatusLabel(int code) {
       "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
       "DATA_LOSS", "UNAUTHENTICATED"};
   return code >= 0 && code < kStatusCodes ? kNames[static_cast<size_t>(code)] : kNames[2];
+}
+
+bool CanBeLabelValue(std::string_view text) {
+  using Json = nlohmann::json;
+  const Json json = text;
+  // What is not UTF-8 is left out, and missed when it is read again.
+  return Json::parse(json.dump(-1, ' ', false, Json::error_handler_t::ignore), nullptr, /*allow_exceptions=*/false) == json;
 }
 
 std::string CanonicalTarget(std::string_view target) {

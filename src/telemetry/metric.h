@@ -99,6 +99,9 @@ std::string_view StatusLabel(int code);
 /// One more than the largest code of a status.
 inline constexpr int kStatusCodes = 17;
 
+/// Whether it is UTF-8, as values of labels must be: Prometheus refuses a whole scrape over one that is not.
+bool CanBeLabelValue(std::string_view text);
+
 /// With its scheme, as gRFC A66 wants it: "dns:///users:50051".
 std::string CanonicalTarget(std::string_view target);
 

@@ -36,8 +36,9 @@ std::optional<Traceparent> ParseTraceparent(std::string_view header) {
   const std::string_view flags = header.substr(53, 2);
   if (!IsHex(version) || version == "ff" || !IsHex(flags)) return std::nullopt;
   if (header.size() > kLength && (version == "00" || header[kLength] != '-')) return std::nullopt;
-  const Traceparent parsed = {
-      .trace_id = header.substr(3, 32), .parent_id = header.substr(36, 16), .sampled = (HexDigit(flags[1]) & 1) != 0};
+  const Traceparent parsed = {.trace_id = header.substr(3, 32),
+                              .parent_id = header.substr(36, 16),
+                              .flags = static_cast<uint8_t>(HexDigit(flags[0]) << 4 | HexDigit(flags[1]))};
   if (!IsId(parsed.trace_id) || !IsId(parsed.parent_id)) return std::nullopt;
   return parsed;
 }
@@ -58,6 +59,16 @@ TraceContext TraceOf(const Metadata& headers) {
   }
   if (parents != 1 || !IsPrintable(trace.traceparent) || !ParseTraceparent(trace.traceparent)) return {};
   return trace;
+}
+
+void KeepLaterTrace(size_t before, Metadata& headers) {
+  const auto is_parent = [](const auto& pair) { return pair.first == kTraceparent; };
+  // Whoever takes the first one out himself leaves a single one.
+  if (before >= headers.size() || std::count_if(headers.begin(), headers.end(), is_parent) < 2) return;
+  const auto later = headers.begin() + static_cast<std::ptrdiff_t>(before);
+  const bool replaced = !TraceOf(Metadata(later, headers.end())).traceparent.empty();
+  const auto [from, to] = replaced ? std::pair(headers.begin(), later) : std::pair(later, headers.end());
+  headers.erase(std::remove_if(from, to, [](const auto& pair) { return IsTraceHeader(pair.first); }), to);
 }
 
 void AppendTrace(TraceContext trace, Metadata& metadata) {

@@ -164,6 +164,25 @@ TEST_P(ObserverFacesTest, ATraceOfTheObserversThatIsNoneLeavesTheCallers) {
   EXPECT_THAT(metadata, Contains(Pair("traceparent", mine)));
 }
 
+TEST_P(ObserverFacesTest, OfSeveralThatTraceTheServerIsToldOfTheLast) {
+  const auto last = std::make_shared<RecordingObserver>();
+  Connect(RetryConfig(), {.observers = {observer_, last}});
+  observer_->Send("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0");
+  last->Send("traceparent", "00-11111111111111111111111111111111-2222222222222222-0");
+  server_->Script("GetUser", {Fail(StatusCode::kUnavailable), Ok()});
+
+  ASSERT_TRUE(GetUser().ok());
+
+  const auto received = server_->ReceivedAttempts("GetUser");
+  ASSERT_EQ(received.size(), 2u);
+  for (const int number : {0, 1}) {
+    const auto& metadata = received[number].metadata;
+    EXPECT_EQ(metadata.count("traceparent"), 1u);
+    EXPECT_THAT(metadata,
+                Contains(Pair("traceparent", absl::StrCat("00-11111111111111111111111111111111-2222222222222222-0", number))));
+  }
+}
+
 TEST_P(ObserverFacesTest, MetadataThatCannotBeSentCostsNoCall) {
   Connect(RetryConfig());
   observer_->Send("grpc-Upper Case", "no");

@@ -18,10 +18,14 @@
 #include <opentelemetry/exporters/memory/in_memory_span_data.h>
 #include <opentelemetry/exporters/memory/in_memory_span_exporter.h>
 #include <opentelemetry/metrics/provider.h>
+#include <opentelemetry/sdk/metrics/aggregation/aggregation_config.h>
 #include <opentelemetry/sdk/metrics/data/metric_data.h>
 #include <opentelemetry/sdk/metrics/export/metric_producer.h>
 #include <opentelemetry/sdk/metrics/meter_provider.h>
 #include <opentelemetry/sdk/metrics/metric_reader.h>
+#include <opentelemetry/sdk/metrics/view/instrument_selector_factory.h>
+#include <opentelemetry/sdk/metrics/view/meter_selector_factory.h>
+#include <opentelemetry/sdk/metrics/view/view_factory.h>
 #include <opentelemetry/sdk/trace/simple_processor.h>
 #include <opentelemetry/sdk/trace/tracer_provider.h>
 #include <opentelemetry/trace/context.h>
@@ -41,6 +45,7 @@
 #include <utility>
 #include <vector>
 
+#include "telemetry/opentelemetry/propagation.h"
 #include "tests/support/scripted_service.h"
 #include "tests/support/test_client.h"
 #include "user/v1/user_service.grpc.pb.h"
@@ -84,6 +89,23 @@ class Reader final : public metrics::MetricReader {
   using Points = std::map<Labels, double>;
 
   Points Read(const std::string& name) { return ReadAll()[name]; }
+
+  /// Of all histograms, by their names.
+  std::map<std::string, std::vector<double>> ReadBuckets() {
+    std::map<std::string, std::vector<double>> buckets;
+    Collect([&](metrics::ResourceMetrics& collected) {
+      for (const metrics::ScopeMetrics& scope : collected.scope_metric_data_) {
+        for (const metrics::MetricData& metric : scope.metric_data_) {
+          for (const metrics::PointDataAttributes& point : metric.point_data_attr_) {
+            if (!nostd::holds_alternative<metrics::HistogramPointData>(point.point_data)) continue;
+            buckets[metric.instrument_descriptor.name_] = nostd::get<metrics::HistogramPointData>(point.point_data).boundaries_;
+          }
+        }
+      }
+      return true;
+    });
+    return buckets;
+  }
 
   /// One collection, by the names of the metrics.
   std::map<std::string, Points> ReadAll() {
@@ -147,6 +169,17 @@ std::shared_ptr<opentelemetry::metrics::MeterProvider> MakeMeters(std::shared_pt
   meters->AddMetricReader(std::move(reader));
   return meters;
 }
+
+// [buckets]
+void SetLatencyBuckets(opentelemetry::sdk::metrics::MeterProvider& meters) {
+  namespace sdk = opentelemetry::sdk::metrics;
+  auto buckets = std::make_shared<sdk::HistogramAggregationConfig>();
+  buckets->boundaries_ = userclient::LatencyBuckets();
+  meters.AddView(sdk::InstrumentSelectorFactory::Create(sdk::InstrumentType::kHistogram, "*", "s"),
+                 sdk::MeterSelectorFactory::Create("userclient", "", ""),
+                 sdk::ViewFactory::Create("", "", "", sdk::AggregationType::kHistogram, std::move(buckets)));
+}
+// [end]
 
 /// Writes in a header of its own which span it is.
 class OwnPropagator final : public context::propagation::TextMapPropagator {
@@ -420,6 +453,18 @@ TEST_F(OpenTelemetryTest, WhatAnotherTracerHasWrittenIsReplacedAsAWhole) {
   EXPECT_THAT(received.metadata, Not(Contains(Key("tracestate"))));
 }
 
+TEST_F(OpenTelemetryTest, AnotherTracerBehindItIsToldInItsPlace) {
+  ConnectWith({OpenTelemetryObserver::Create(), std::make_shared<OtherTracer>()});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1"), {.metadata = {{"traceparent", kInbound}, {"tracestate", "mine=1"}}}).ok());
+
+  EXPECT_EQ(Spans().size(), 2u);
+  const ReceivedAttempt received = server_->ReceivedAttempts("GetUser").at(0);
+  EXPECT_EQ(Traceparent(received), kInbound);
+  EXPECT_EQ(received.metadata.count("tracestate"), 1u);
+  EXPECT_THAT(received.metadata, Contains(Pair("tracestate", "vendor=1")));
+}
+
 TEST_F(OpenTelemetryTest, WhatAnotherTracerHasWrittenStaysWhereNobodyElseTraces) {
   ConnectWith({std::make_shared<OtherTracer>(),
                OpenTelemetryObserver::Create({.tracer_provider = std::make_shared<trace::NoopTracerProvider>()})});
@@ -563,6 +608,7 @@ TEST_F(OpenTelemetryTest, AllGaugesOfACollectionAreOfTheSameMoment) {
       }};
   const auto observer = OpenTelemetryObserver::Create();
   observer->OnClientStart(client);
+  moment = 0;
   const Labels of_users = {{"grpc.target", "dns:///users:50051"}};
 
   for (const int collection : {1, 2}) {
@@ -586,7 +632,92 @@ TEST_F(OpenTelemetryTest, GaugesShowTheClientAsItIs) {
   EXPECT_THAT(reader_->Read("userclient.compartment.limit"), ElementsAre(Pair(of_reads, 7)));
   EXPECT_THAT(reader_->Read("userclient.circuit.state"), Contains(Pair(forced_open, 1)));
   forced_open["userclient.cause"] = "forced";
-  EXPECT_THAT(reader_->Read("userclient.circuit.changes"), ElementsAre(Pair(forced_open, 1)));
+  EXPECT_THAT(reader_->Read("userclient.circuit.changes"), Contains(Pair(forced_open, 1)));
+}
+
+TEST_F(OpenTelemetryTest, WhatAlarmsWaitForIsThereBeforeItHasEverHappened) {
+  Connect("{}");
+  const Labels of_target = {{"grpc.target", "dns:///" + server_->address()}};
+  Labels refused_config = of_target;
+  refused_config["userclient.event"] = "config_refused";
+  const Labels circuit_open = OfGetUser({{"userclient.compartment", "default"}, {"userclient.rejection", "circuit_open"}});
+  Labels opened = of_target;
+  opened.merge(Labels{{"userclient.compartment", "reads"}, {"userclient.state", "open"}, {"userclient.cause", "failure_ratio"}});
+
+  EXPECT_THAT(reader_->Read("userclient.events"), Contains(Pair(refused_config, 0)));
+  EXPECT_THAT(reader_->Read("userclient.rejections"), Contains(Pair(circuit_open, 0)));
+  EXPECT_THAT(reader_->Read("userclient.circuit.changes"), IsEmpty());
+
+  ASSERT_TRUE(client_
+                  ->SetConfig(*ServiceConfig::Parse(R"({"userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "circuitBreaker": {}}]}})"))
+                  .ok());
+
+  EXPECT_THAT(reader_->Read("userclient.circuit.changes"), Contains(Pair(opened, 0)));
+}
+
+TEST_F(OpenTelemetryTest, ACallThatIsRefusedIsCountedInTheSeriesThatWasThere) {
+  Connect(R"({"userclient": {"bulkheads": [{"name": "reads", "methods": [{"service": "user.v1.UserService"}],
+              "circuitBreaker": {}}]}})");
+  const size_t series = reader_->Read("userclient.rejections").size();
+  ASSERT_TRUE(client_->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+
+  ASSERT_FALSE(client_->GetUser(AskFor("u-1")).ok());
+
+  const Reader::Points rejections = reader_->Read("userclient.rejections");
+  EXPECT_EQ(rejections.size(), series);
+  EXPECT_THAT(rejections,
+              Contains(Pair(OfGetUser({{"userclient.compartment", "reads"}, {"userclient.rejection", "circuit_open"}}), 1)));
+}
+
+TEST_F(OpenTelemetryTest, TargetsAreToldByTheLabelThatTheProgramGivesThem) {
+  std::string asked;
+  Connect(R"({"userclient": {"bulkheads": [{"name": "reads", "methods": [{"service": "user.v1.UserService"}],
+              "circuitBreaker": {}}]}})",
+          {.target_label = [&asked](std::string_view target) {
+            asked = target;
+            return std::string("other");
+          }});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+  ASSERT_TRUE(client_->OverrideCircuit("reads", CircuitOverride::kOpen).ok());
+  ASSERT_FALSE(client_->GetUser(AskFor("u-1")).ok());
+
+  EXPECT_EQ(asked, "dns:///" + server_->address());
+  const auto all = reader_->ReadAll();
+  EXPECT_GT(all.size(), 15u);
+  for (const auto& [name, points] : all) EXPECT_THAT(points, Each(Key(Contains(Pair("grpc.target", "other"))))) << name;
+  // A trace is no series: it says where the call really went.
+  EXPECT_THAT(Spans().back().attributes, Contains(Pair("grpc.target", "dns:///" + server_->address())));
+}
+
+TEST_F(OpenTelemetryTest, TheViewOfTheDocumentGivesDurationsTheBucketsOfA66) {
+  const auto reader = std::make_shared<Reader>();
+  const auto meters = std::make_shared<metrics::MeterProvider>();
+  SetLatencyBuckets(*meters);
+  meters->AddMetricReader(reader);
+  Connect(RetryConfig(), {.meter_provider = meters});
+  server_->Script("GetUser", {Fail(StatusCode::kUnavailable), Ok()});
+
+  ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
+
+  ASSERT_EQ(LatencyBuckets().size(), 41u);
+  const auto buckets = reader->ReadBuckets();
+  for (const char* const name : {"grpc.client.call.duration", "grpc.client.attempt.duration", "grpc.client.call.retry_delay"}) {
+    EXPECT_THAT(buckets, Contains(Pair(name, LatencyBuckets())));
+  }
+  EXPECT_THAT(buckets, Contains(Pair("grpc.client.call.retries", Not(LatencyBuckets()))));
+}
+
+TEST(SenderOfTest, KeepsTheFlagsThatTheStandardKnows) {
+  const auto flags = [](const char* text) {
+    return internal::SenderOf({.traceparent = std::string("00-") + kTrace + "-b7ad6b7169203331-" + text}).trace_flags().flags();
+  };
+
+  EXPECT_EQ(flags("00"), 0);
+  EXPECT_EQ(flags("01"), trace::TraceFlags::kIsSampled);
+  EXPECT_EQ(flags("03"), trace::TraceFlags::kIsSampled | trace::TraceFlags::kIsRandom);
+  EXPECT_EQ(flags("fe"), trace::TraceFlags::kIsRandom);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -19,10 +20,13 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "telemetry/labels.h"
+#include "telemetry/metric.h"
 #include "tests/support/test_client.h"
 #include "tests/telemetry/await.h"
 #include "userclient/testing/flaky_user_server.h"
@@ -357,6 +361,9 @@ TEST(PrometheusOptionsTest, WhatWouldMakeEveryScrapeUnusableIsRefused) {
   EXPECT_EQ(PrometheusObserver::Create({.constant_labels = {{"le", "x"}}}).status(),
             absl::InvalidArgumentError("PrometheusOptions.constant_labels: le is a label of Prometheus's own, for buckets and "
                                        "quantiles; choose another name"));
+  EXPECT_EQ(PrometheusObserver::Create({.constant_labels = {{"app", "Gr\xfc\xdf"}}}).status(),
+            absl::InvalidArgumentError("PrometheusOptions.constant_labels: the value of app is not UTF-8"));
+  EXPECT_TRUE(PrometheusObserver::Create({.constant_labels = {{"app", "Gr\xc3\xbc\xc3\x9f\n\"\\"}}}).ok());
   EXPECT_THAT(PrometheusObserver::Create({.constant_labels = {{"quantile", "x"}}}).status().message(),
               HasSubstr("PrometheusOptions.constant_labels: quantile is a label of Prometheus's own"));
 }
@@ -418,8 +425,17 @@ const std::set<std::string>& LabelNames() {
 
 class PrometheusDocumentsTest : public PrometheusTest {
  protected:
-  /// What a client exposes that has everything there is, and to which everything has happened.
+  /// The names of metrics, and their labels.
+  using Exposition = std::map<std::string, std::set<std::string>>;
+
   std::set<std::string> Exposed() {
+    std::set<std::string> names;
+    for (const auto& [name, labels] : ExposedWithLabels()) names.insert(name);
+    return names;
+  }
+
+  /// What a client exposes that has everything there is, and to which everything has happened.
+  Exposition ExposedWithLabels() {
     constexpr char kEverything[] = R"({
       "methodConfig": [
         {"name": [{"service": "user.v1.UserService", "method": "GetUser"}], "timeout": "30s",
@@ -447,9 +463,14 @@ class PrometheusDocumentsTest : public PrometheusTest {
       return resolution && resolution->age && !Counted("userclient_events_total").empty();
     }));
 
-    std::set<std::string> names;
-    for (const prometheus::MetricFamily& family : metrics_->collectable()->Collect()) names.insert(family.name);
-    return names;
+    Exposition exposed;
+    for (const prometheus::MetricFamily& family : metrics_->collectable()->Collect()) {
+      for (const prometheus::ClientMetric& metric : family.metric) {
+        for (const auto& label : metric.label) exposed[family.name].insert(label.name);
+        if (family.type == prometheus::MetricType::Histogram) exposed[family.name].insert("le");
+      }
+    }
+    return exposed;
   }
 };
 
@@ -467,6 +488,181 @@ std::set<std::string> DashboardMetrics() {
   std::set<std::string> names = MetricsIn(expressions);
   std::erase_if(names, [](const std::string& name) { return LabelNames().contains(name); });
   return names;
+}
+
+/// One that Prometheus is asked, and what its answers are called: "{{grpc_status}}".
+struct Query {
+  std::string expression{};
+  std::string legend{};
+};
+
+void CollectQueries(const json& value, std::vector<Query>& queries) {
+  if (value.is_object() && value.contains("expr")) {
+    const char* const legend = value.contains("legendFormat") ? "legendFormat" : "titleFormat";
+    queries.push_back({.expression = value["expr"], .legend = value[legend]});
+  }
+  if (!value.is_structured()) return;
+  for (const json& member : value) CollectQueries(member, queries);
+}
+
+std::vector<Query> Queries() {
+  std::vector<Query> queries;
+  CollectQueries(json::parse(Read("grafana_dashboard.json")), queries);
+  for (const auto& [alarm, expression] : AlarmsIn(Read("operations.md"))) {
+    // YAML's sign for several lines is none of Prometheus's.
+    queries.push_back({.expression = expression.substr(expression.starts_with('|') ? 1 : 0)});
+  }
+  return queries;
+}
+
+/// Of each match, all of it and its groups.
+std::vector<std::vector<std::string>> Matches(const std::string& text, const std::regex& pattern) {
+  std::vector<std::vector<std::string>> matches;
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+    matches.emplace_back(it->begin(), it->end());
+  }
+  return matches;
+}
+
+std::string MetricOf(const std::string& series) { return std::regex_replace(series, std::regex("_(bucket|count|sum)$"), ""); }
+
+/// What the labels can hold whose values are not the program's.
+const std::map<std::string, std::set<std::string>>& Words() {
+  static const auto* const words = [] {
+    auto* const all = new std::map<std::string, std::set<std::string>>{
+        {"userclient_outcome", {"success", "failure"}},
+        {"userclient_connectivity", {"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE"}}};
+    for (int code = 0; code < internal::kStatusCodes; ++code) (*all)["grpc_status"].emplace(internal::StatusLabel(code));
+    for (const Rejection rejection : internal::kAllRejections) (*all)["userclient_rejection"].emplace(RejectionLabel(rejection));
+    for (const ClientEvent::Kind kind : internal::kAllEvents) (*all)["userclient_event"].emplace(ClientEventLabel(kind));
+    for (const CircuitState state : internal::kCircuitStates) (*all)["userclient_state"].emplace(CircuitStateLabel(state));
+    for (const AttemptReason reason : {AttemptReason::kFirst, AttemptReason::kRetry, AttemptReason::kPushback,
+                                       AttemptReason::kHedge, AttemptReason::kFreshToken, AttemptReason::kResume}) {
+      (*all)["userclient_reason"].emplace(AttemptReasonLabel(reason));
+    }
+    return all;
+  }();
+  return *words;
+}
+
+/// Whether each alternative of "UNAVAILABLE|forced_.*" can be met with.
+void ExpectWordsOf(const std::string& label, const std::string& alternatives) {
+  const auto words = Words().find(label);
+  ASSERT_NE(words, Words().end()) << label;
+  for (const auto& alternative : Matches(alternatives, std::regex("[^|]+"))) {
+    const std::regex word(alternative[0]);
+    EXPECT_TRUE(std::any_of(words->second.begin(), words->second.end(),
+                            [&](const std::string& known) { return std::regex_match(known, word); }))
+        << label << " is never " << alternative[0];
+  }
+}
+
+TEST_F(PrometheusDocumentsTest, EveryQueryAsksForLabelsThatThereAreAndForValuesThatTheyCanHave) {
+  const Exposition exposed = ExposedWithLabels();
+  const std::vector<Query> queries = Queries();
+  ASSERT_GT(queries.size(), 40u);
+  static const std::regex kSelector(R"(\b((?:grpc_client|userclient)_[a-z_]+)\{([^}]*)\})");
+  static const std::regex kMatcher(R"re((\w+)(?:=~|!~|!=|=)"([^"]*)")re");
+
+  for (const Query& query : queries) {
+    SCOPED_TRACE(query.expression);
+    for (const auto& selector : Matches(query.expression, kSelector)) {
+      const auto metric = exposed.find(MetricOf(selector[1]));
+      ASSERT_NE(metric, exposed.end());
+      for (const auto& matcher : Matches(selector[2], kMatcher)) {
+        EXPECT_TRUE(metric->second.contains(matcher[1])) << matcher[1];
+        if (!matcher[2].starts_with('$')) ExpectWordsOf(matcher[1], matcher[2]);
+      }
+    }
+  }
+}
+
+TEST_F(PrometheusDocumentsTest, EveryQueryIsGroupedByLabelsThatThereAreAndNamedByThese) {
+  const Exposition exposed = ExposedWithLabels();
+  static const std::regex kBy(R"(by \(([^)]*)\))");
+  static const std::regex kWord("\\w+");
+
+  for (const Query& query : Queries()) {
+    SCOPED_TRACE(query.expression);
+    std::set<std::string> grouped;
+    for (const auto& by : Matches(query.expression, kBy)) {
+      for (const auto& label : Matches(by[1], kWord)) grouped.insert(label[0]);
+    }
+    for (const std::string& name : MetricsIn(query.expression)) {
+      if (LabelNames().contains(name)) continue;
+      for (const std::string& label : grouped) EXPECT_TRUE(exposed.at(name).contains(label)) << label << " of " << name;
+    }
+    // Several replicas would have one name for all their lines.
+    for (const auto& word : Matches(query.legend, std::regex(R"(\{\{(\w+)\}\})"))) {
+      EXPECT_THAT(grouped, Contains(word[1]));
+    }
+  }
+}
+
+TEST_F(PrometheusDocumentsTest, EveryQuantileIsOfRatesOfBuckets) {
+  static const std::regex kQuantile(
+      R"(histogram_quantile\(0\.\d+, sum by \(le\) \(rate\(\w+_bucket\{[^}]*\}\[\$__rate_interval\]\)\)\))");
+  int found = 0;
+
+  for (const Query& query : Queries()) {
+    if (query.expression.find("_bucket") == std::string::npos) continue;
+    ++found;
+    EXPECT_TRUE(std::regex_match(query.expression, kQuantile)) << query.expression;
+  }
+  EXPECT_EQ(found, 7);
+}
+
+TEST_F(PrometheusDocumentsTest, TheAlarmsOfTheDocumentAreThoseOfTheFile) {
+  const std::string document = Read("operations.md");
+  const std::string file = Read("prometheus_alarms.yaml");
+
+  EXPECT_THAT(document, HasSubstr("```yaml\n" + file.substr(file.find("groups:")) + "```\n"));
+}
+
+// ---- Prometheus's own opinion, where its promtool is
+
+class PromtoolTest : public PrometheusDocumentsTest {
+ protected:
+  void SetUp() override {
+    if (std::string_view(PROMTOOL).empty()) GTEST_SKIP() << "no promtool: it is in Debian's package prometheus";
+    PrometheusDocumentsTest::SetUp();
+  }
+
+  /// `arguments` are for the shell.
+  static bool Succeeds(const std::string& arguments) {
+    // NOLINTNEXTLINE(cert-env33-c): of programs and files that CMake has found, and of this test's own.
+    return std::system(absl::StrCat("'", PROMTOOL, "' ", arguments).c_str()) == 0;
+  }
+
+  static std::string Write(const std::string& name, const std::string& text) {
+    std::string file = ::testing::TempDir() + name;
+    std::ofstream(file) << text;
+    return file;
+  }
+};
+
+TEST_F(PromtoolTest, FindsNothingWrongWithTheExposition) {
+  ASSERT_FALSE(Exposed().empty());
+
+  const std::string exposition = Write("userclient_exposition.txt", metrics_->Text());
+
+  EXPECT_TRUE(Succeeds("check metrics <'" + exposition + "'"));
+}
+
+TEST_F(PromtoolTest, UnderstandsEveryQueryOfTheDashboard) {
+  json rules = json::array();
+  for (const Query& query : Queries()) {
+    const std::string expression = std::regex_replace(query.expression, std::regex(R"(\$__rate_interval)"), "1m");
+    rules.push_back({{"record", absl::StrCat("query:", rules.size())}, {"expr", expression}});
+  }
+  const json file = {{"groups", json::array({{{"name", "dashboard"}, {"rules", std::move(rules)}}})}};
+
+  // JSON is YAML.
+  EXPECT_TRUE(Succeeds("check rules '" + Write("userclient_queries.yaml", file.dump()) + "'"));
+}
+
+TEST_F(PromtoolTest, SeesTheAlarmsGoOffWhenTheyShouldAndNotOtherwise) {
+  EXPECT_TRUE(Succeeds(std::string("test rules '") + ALARMS_TEST + "'"));
 }
 
 TEST_F(PrometheusDocumentsTest, TheDashboardShowsEverythingThatIsExposedAndNothingElse) {

@@ -24,8 +24,8 @@ TEST(TraceparentTest, HasTwoIdsAndFlags) {
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->trace_id, kTraceId);
   EXPECT_EQ(parsed->parent_id, "b7ad6b7169203331");
-  EXPECT_TRUE(parsed->sampled);
-  EXPECT_FALSE(ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02")->sampled);
+  EXPECT_EQ(parsed->flags, 0x01);
+  EXPECT_EQ(ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-a2")->flags, 0xa2);
 }
 
 TEST(TraceparentTest, OfALaterVersionMayBeLonger) {
@@ -83,6 +83,40 @@ TEST(TraceOfTest, WhatCannotBeSentIsLeftOut) {
   EXPECT_EQ(trace.traceparent, kTraceparent);
   EXPECT_THAT(trace.tracestate, IsEmpty());
   EXPECT_THAT(TraceOf({{"traceparent", std::string("01") + (kTraceparent + 2) + "-\n"}}).traceparent, IsEmpty());
+}
+
+constexpr char kOther[] = "00-11111111111111111111111111111111-2222222222222222-01";
+
+TEST(KeepLaterTraceTest, LeavesTheLaterOneAsAWhole) {
+  Metadata headers = {{"traceparent", kTraceparent}, {"x-other", "y"}, {"tracestate", "a=1"}, {"traceparent", kOther}};
+
+  KeepLaterTrace(3, headers);
+
+  EXPECT_THAT(headers, ElementsAre(Pair("x-other", "y"), Pair("traceparent", kOther)));
+}
+
+TEST(KeepLaterTraceTest, OneThatIsNoneLeavesTheFirst) {
+  Metadata headers = {
+      {"traceparent", kTraceparent}, {"tracestate", "a=1"}, {"traceparent", "mine"}, {"x-other", "y"}, {"tracestate", "b=2"}};
+
+  KeepLaterTrace(2, headers);
+
+  EXPECT_THAT(headers, ElementsAre(Pair("traceparent", kTraceparent), Pair("tracestate", "a=1"), Pair("x-other", "y")));
+}
+
+TEST(KeepLaterTraceTest, WithoutASecondEverythingStays) {
+  // Nothing was added; a member of the list was; the first was taken out by whoever added the second.
+  Metadata alone = {{"traceparent", kTraceparent}, {"tracestate", "a=1"}};
+  Metadata longer = {{"traceparent", kTraceparent}, {"tracestate", "a=1"}, {"tracestate", "b=2"}};
+  Metadata replaced = {{"tracestate", "b=2"}, {"baggage", "c=3"}, {"traceparent", kOther}};
+
+  KeepLaterTrace(2, alone);
+  KeepLaterTrace(2, longer);
+  KeepLaterTrace(2, replaced);
+
+  EXPECT_EQ(alone.size(), 2u);
+  EXPECT_EQ(longer.size(), 3u);
+  EXPECT_EQ(replaced.size(), 3u);
 }
 
 TEST(AppendTraceTest, AddsTheHeadersThatThereAre) {

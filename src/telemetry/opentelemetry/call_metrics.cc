@@ -3,7 +3,7 @@
 #include <opentelemetry/context/context.h>
 
 #include <algorithm>
-#include <string>
+#include <utility>
 
 #include "telemetry/labels.h"
 #include "telemetry/metric.h"
@@ -37,10 +37,8 @@ std::string_view MethodLabel(const ObservedCall& call) {
 
 }  // namespace
 
-CallMetrics::CallMetrics(Meter& meter, bool grpc_metrics)
-    : attempts_(MakeCounter(meter, kAttempts)),
-      rejections_(MakeCounter(meter, kRejections)),
-      stand_ins_(MakeCounter(meter, kStandIns)) {
+CallMetrics::CallMetrics(Meter& meter, bool grpc_metrics, std::shared_ptr<Counter> rejections)
+    : attempts_(MakeCounter(meter, kAttempts)), rejections_(std::move(rejections)), stand_ins_(MakeCounter(meter, kStandIns)) {
   if (!grpc_metrics) return;
   grpc_ = {.call_duration = MakeDurations(meter, kCallDuration),
            .attempt_started = MakeCounter(meter, kAttemptStarted),
@@ -58,25 +56,22 @@ void CallMetrics::CountAttempt(const ObservedCall& call, const ObservedAttempt& 
     ++counts.retries;
   }
   counts.delay += attempt.waited;
-  const std::string target = CanonicalTarget(call.client.target);
-  Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}});
+  Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, *counts.target}});
   if (grpc_) grpc_->attempt_started->Add(1, of);
   of.emplace_back(View(kReasonLabel), View(Label(attempt.reason)));
   attempts_->Add(1, of);
 }
 
-void CallMetrics::RecordAttempt(const ObservedCall& call, const AttemptReport& report) const {
+void CallMetrics::RecordAttempt(const ObservedCall& call, const AttemptReport& report, const Counts& counts) const {
   if (!grpc_) return;
-  const std::string target = CanonicalTarget(call.client.target);
   const std::string_view status = StatusLabel(static_cast<int>(report.status.code()));
   grpc_->attempt_duration->Record(
       InSeconds(report.duration),
-      MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}, {kStatusLabel, status}}), Context{});
+      MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, *counts.target}, {kStatusLabel, status}}), Context{});
 }
 
 void CallMetrics::RecordCall(const ObservedCall& call, const CallReport& report, const Counts& counts) const {
-  const std::string target = CanonicalTarget(call.client.target);
-  const Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, target}});
+  const Attributes of = MakeAttributes({{kMethodLabel, MethodLabel(call)}, {kTargetLabel, *counts.target}});
   const auto with = [&of](std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
     Attributes attributes = of;
     for (const auto& [name, value] : labels) attributes.emplace_back(View(name), View(value));

@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "userclient/observer.h"
 
@@ -17,23 +19,26 @@ class CallMetrics {
  public:
   /// Of one call, while it goes on.
   struct Counts {
+    /// `grpc.target`.
+    std::shared_ptr<const std::string> target{};
     int attempts = 0;
     int64_t retries = 0;
     int64_t hedges = 0;
     std::chrono::nanoseconds delay{};
   };
 
-  /// `grpc_metrics`: as in OpenTelemetryOptions.
-  CallMetrics(opentelemetry::metrics::Meter& meter, bool grpc_metrics);
+  using Counter = opentelemetry::metrics::Counter<uint64_t>;
+
+  /// `grpc_metrics`: as in OpenTelemetryOptions. `rejections`: what counts them, of which a meter must have but one.
+  CallMetrics(opentelemetry::metrics::Meter& meter, bool grpc_metrics, std::shared_ptr<Counter> rejections);
 
   void CountAttempt(const ObservedCall& call, const ObservedAttempt& attempt, Counts& counts) const;
-  void RecordAttempt(const ObservedCall& call, const AttemptReport& report) const;
+  void RecordAttempt(const ObservedCall& call, const AttemptReport& report, const Counts& counts) const;
   void RecordCall(const ObservedCall& call, const CallReport& report, const Counts& counts) const;
 
  private:
   template <class Instrument>
   using Ptr = opentelemetry::nostd::unique_ptr<Instrument>;
-  using Counter = opentelemetry::metrics::Counter<uint64_t>;
   using Durations = opentelemetry::metrics::Histogram<double>;
   using Numbers = opentelemetry::metrics::Histogram<uint64_t>;
 
@@ -49,7 +54,7 @@ class CallMetrics {
 
   std::optional<GrpcMetrics> grpc_;
   Ptr<Counter> attempts_;
-  Ptr<Counter> rejections_;
+  std::shared_ptr<Counter> rejections_;
   Ptr<Counter> stand_ins_;
 };
 

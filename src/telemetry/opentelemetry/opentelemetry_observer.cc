@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "telemetry/client_gauges.h"
+#include "telemetry/metric.h"
 #include "telemetry/opentelemetry/attributes.h"
 #include "telemetry/opentelemetry/call_metrics.h"
 #include "telemetry/opentelemetry/call_spans.h"
@@ -32,6 +34,8 @@ nostd::shared_ptr<Interface> Chosen(const std::shared_ptr<Interface>& own, nostd
 
 }  // namespace
 
+const std::vector<double>& LatencyBuckets() { return internal::LatencyBuckets(); }
+
 using internal::CallMetrics;
 using internal::CallSpans;
 using internal::ClientMetrics;
@@ -52,8 +56,8 @@ class OpenTelemetryObserver::Telemetry {
     }
     if (options.metrics) {
       const nostd::shared_ptr<metrics::Meter> meter = meters->GetMeter(kScope, version);
-      calls.emplace(*meter, options.grpc_metrics);
-      clients.emplace(*meter);
+      clients.emplace(*meter, internal::TargetLabelOr(options.target_label));
+      calls.emplace(*meter, options.grpc_metrics, clients->rejections());
     }
   }
 
@@ -93,6 +97,7 @@ void OpenTelemetryObserver::OnClientEnd(const ObservedClient& client) {
 std::unique_ptr<CallState> OpenTelemetryObserver::OnCallStart(const ObservedCall& call, const CallOptions& options) {
   auto state = std::make_unique<Telemetry::Call>();
   if (telemetry_->spans) telemetry_->spans->StartCall(call, options, state->spans);
+  if (telemetry_->clients) state->counts.target = telemetry_->clients->TargetOf(call.client);
   return state;
 }
 
@@ -107,7 +112,7 @@ void OpenTelemetryObserver::OnAttemptEnd(const ObservedCall& call, const Observe
                                          CallState* state) {
   Telemetry::Call& of = Telemetry::Of(state);
   if (telemetry_->spans) telemetry_->spans->EndAttempt(attempt, report, of.spans);
-  if (telemetry_->calls) telemetry_->calls->RecordAttempt(call, report);
+  if (telemetry_->calls) telemetry_->calls->RecordAttempt(call, report, of.counts);
 }
 
 void OpenTelemetryObserver::OnCallEnd(const ObservedCall& call, const CallReport& report, const absl::Status& status,

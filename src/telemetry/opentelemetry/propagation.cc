@@ -62,7 +62,8 @@ trace::SpanContext SenderOf(const TraceContext& received) {
   const std::optional<Traceparent> parsed = ParseTraceparent(received.traceparent);
   if (!parsed) return trace::SpanContext::GetInvalid();
   return {HttpTraceContext::TraceIdFromHex(View(parsed->trace_id)), HttpTraceContext::SpanIdFromHex(View(parsed->parent_id)),
-          trace::TraceFlags(parsed->sampled ? trace::TraceFlags::kIsSampled : uint8_t{0}), /*is_remote=*/true,
+          // Those that the standard knows: what they say of a trace id must be said of it by whoever hands it on.
+          trace::TraceFlags(parsed->flags & trace::TraceFlags::kAllW3CTraceContext2Flags), /*is_remote=*/true,
           trace::TraceState::FromHeader(received.tracestate)};
 }
 

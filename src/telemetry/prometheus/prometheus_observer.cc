@@ -21,12 +21,12 @@
 #include "telemetry/labels.h"
 #include "telemetry/metric.h"
 #include "telemetry/prometheus/names.h"
+#include "telemetry/zero_series.h"
 #include "userclient/prometheus.h"
 
 namespace userclient {
 namespace {
 
-using internal::CanonicalTarget;
 using internal::Label;
 using internal::LabelValues;
 using internal::Metric;
@@ -68,11 +68,6 @@ class Lazy {
 
 double InSeconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
-internal::TargetLabel TargetLabelOf(const PrometheusOptions& options) {
-  if (!options.target_label) return CanonicalTarget;
-  return [of = options.target_label](std::string_view target) { return of(CanonicalTarget(target)); };
-}
-
 /// *Errors:* INVALID_ARGUMENT naming the option.
 absl::Status CheckBuckets(const Buckets& buckets) {
   for (size_t i = 0; i < buckets.size(); ++i) {
@@ -98,6 +93,10 @@ absl::Status CheckConstantLabels(const std::map<std::string, std::string>& label
   for (const char* const name : {"le", "quantile"}) {
     if (labels.contains(name)) return refuse(name, "Prometheus's own, for buckets and quantiles");
   }
+  for (const auto& [name, value] : labels) {
+    if (internal::CanBeLabelValue(value)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("PrometheusOptions.constant_labels: the value of ", name, " is not UTF-8"));
+  }
   return absl::OkStatus();
 }
 
@@ -108,7 +107,7 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
   explicit Metrics(const PrometheusOptions& options)
       : constant_labels_(options.constant_labels.begin(), options.constant_labels.end()),
         latency_buckets_(options.latency_buckets.empty() ? internal::LatencyBuckets() : options.latency_buckets),
-        target_label_(TargetLabelOf(options)) {}
+        target_label_(internal::TargetLabelOr(options.target_label)) {}
 
   /// The series of one method of one target.
   struct OfMethod {
@@ -151,11 +150,8 @@ class PrometheusObserver::Metrics final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  /// Makes the counters that alarms wait for, with 0: Prometheus sees no increase in a series that begins with 1.
+  /// Makes the counters that alarms wait for.
   void ShowZeros(const ClientSnapshot& client) const;
-  Counter& Rejections(const LabelValues& of_method, std::string_view compartment, Rejection rejection) const;
-  Counter& Changes(const std::string& target, std::string_view compartment, CircuitState to, CircuitCause cause) const;
-  Counter& Events(const std::string& target, ClientEvent::Kind kind) const;
 
   using OfClient = std::unordered_map<std::string_view, std::shared_ptr<OfMethod>>;
 
@@ -278,7 +274,10 @@ void PrometheusObserver::Metrics::RecordRetries(const Call& call) {
 }
 
 void PrometheusObserver::Metrics::CountRejection(const OfMethod& method, std::string_view compartment, Rejection rejection) {
-  Rejections(method.labels, compartment, rejection).Increment();
+  rejections_
+      .Add(ToLabels(
+          With(With(method.labels, internal::kCompartmentLabel, compartment), internal::kRejectionLabel, Label(rejection))))
+      .Increment();
 }
 
 void PrometheusObserver::Metrics::CountStandIn(const OfMethod& method, AnswerSource source) {
@@ -287,41 +286,28 @@ void PrometheusObserver::Metrics::CountStandIn(const OfMethod& method, AnswerSou
 
 void PrometheusObserver::Metrics::CountChange(const ObservedClient& client, std::string_view compartment,
                                               const CircuitTransition& transition) {
-  Changes(target_label_(client.target), compartment, transition.to, transition.cause).Increment();
+  circuit_changes_
+      .Add(ToLabels({{internal::kTargetLabel, target_label_(client.target)},
+                     {internal::kCompartmentLabel, std::string(compartment)},
+                     {internal::kStateLabel, std::string(Label(transition.to))},
+                     {internal::kCauseLabel, std::string(Label(transition.cause))}}))
+      .Increment();
 }
 
 void PrometheusObserver::Metrics::CountEvent(const ObservedClient& client, const ClientEvent& event) {
-  Events(target_label_(client.target), event.kind).Increment();
-}
-
-Counter& PrometheusObserver::Metrics::Rejections(const LabelValues& of_method, std::string_view compartment,
-                                                 Rejection rejection) const {
-  return rejections_.Add(
-      ToLabels(With(With(of_method, internal::kCompartmentLabel, compartment), internal::kRejectionLabel, Label(rejection))));
-}
-
-Counter& PrometheusObserver::Metrics::Changes(const std::string& target, std::string_view compartment, CircuitState to,
-                                              CircuitCause cause) const {
-  return circuit_changes_.Add(ToLabels({{internal::kTargetLabel, target},
-                                        {internal::kCompartmentLabel, std::string(compartment)},
-                                        {internal::kStateLabel, std::string(Label(to))},
-                                        {internal::kCauseLabel, std::string(Label(cause))}}));
-}
-
-Counter& PrometheusObserver::Metrics::Events(const std::string& target, ClientEvent::Kind kind) const {
-  return events_.Add(ToLabels({{internal::kTargetLabel, target}, {internal::kEventLabel, std::string(Label(kind))}}));
+  events_
+      .Add(ToLabels(
+          {{internal::kTargetLabel, target_label_(client.target)}, {internal::kEventLabel, std::string(Label(event.kind))}}))
+      .Increment();
 }
 
 void PrometheusObserver::Metrics::ShowZeros(const ClientSnapshot& client) const {
-  const std::string target = target_label_(client.target);
-  for (const ClientEvent::Kind kind : internal::kAllEvents) Events(target, kind);
-  for (const CompartmentSnapshot& compartment : client.compartments) {
-    for (const std::string& method : compartment.methods) {
-      const LabelValues of_method = {{internal::kMethodLabel, method}, {internal::kTargetLabel, target}};
-      for (const Rejection rejection : internal::kAllRejections) Rejections(of_method, compartment.name, rejection);
+  for (const internal::CounterSeries& series : internal::ZeroSeries(client, target_label_(client.target))) {
+    for (const auto& [metric, family] :
+         {std::pair(&internal::kRejections, &rejections_), std::pair(&internal::kCircuitChanges, &circuit_changes_),
+          std::pair(&internal::kEvents, &events_)}) {
+      if (series.metric == metric) family->Add(ToLabels(series.labels));
     }
-    if (!compartment.breaker) continue;
-    for (const auto& [to, cause] : internal::kCircuitChangesThatCanBe) Changes(target, compartment.name, to, cause);
   }
 }
 
