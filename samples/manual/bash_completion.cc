@@ -13,8 +13,12 @@ namespace {
 constexpr char kScript[] = R"(# Completion of PROGRAM for bash.
 _PROGRAM() {
   local current=${COMP_WORDS[COMP_CWORD]} command='' flag='' places=0 files='' words='' i
-  # The command so far, and a flag that waits for its value. --flag=value comes as three words.
+  # The command so far, and a flag that waits for its value. --flag=value comes as three words, and so does HOST:PORT.
   for ((i = 1; i < COMP_CWORD; ++i)); do
+    if [[ ${COMP_WORDS[i]} == : ]]; then
+      ((++i))
+      continue
+    fi
     if [[ -n $flag ]]; then
       [[ ${COMP_WORDS[i]} == = ]] || flag=''
       continue
@@ -26,6 +30,9 @@ COMMANDS
       *) ((++places)) ;;
     esac
   done
+  COMPREPLY=()
+  # The end of an argument whose beginning is another word.
+  [[ $current == : ]] || ((i > COMP_CWORD)) && return
   [[ $current == = ]] && current=''
   if [[ -n $flag ]]; then
     case "$command:$flag" in
@@ -42,7 +49,6 @@ ARGUMENTS
       *) ;;
     esac
   fi
-  COMPREPLY=()
   if [[ -n $files ]]; then
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -108,6 +108,8 @@ std::string OptionText(const OptionView& option) {
   if (option.required && !option.names.empty()) notes.emplace_back("required");
   if (!option.constraint.empty()) notes.push_back(option.constraint);
   if (!option.default_value.empty()) notes.push_back("default: " + option.default_value);
+  for (const std::string& other : option.needs) notes.push_back("needs " + other);
+  for (const std::string& other : option.excludes) notes.push_back("not with " + other);
   std::string text = Roff(option.description);
   if (!notes.empty()) absl::StrAppend(&text, " (", Roff(absl::StrJoin(notes, "; ")), ")");
   return absl::StrCat(".TP\n", tag, "\n", text, "\n");

@@ -1,6 +1,7 @@
 #include "program_view.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,14 @@
 
 namespace manual {
 namespace {
+
+std::vector<std::string> SortedNames(const std::set<CLI::Option*>& options) {
+  std::vector<std::string> names;
+  names.reserve(options.size());
+  for (const CLI::Option* option : options) names.push_back(option->get_name());
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 OptionView ViewOf(const CLI::Option& option) {
   OptionView view;
@@ -22,6 +31,8 @@ OptionView ViewOf(const CLI::Option& option) {
   view.description = option.get_description();
   view.default_value = option.get_default_str();
   view.environment_variable = option.get_envname();
+  view.needs = SortedNames(option.get_needs());
+  view.excludes = SortedNames(option.get_excludes());
   view.required = option.get_required();
   view.repeated = option.get_items_expected_max() > 1;
   return view;

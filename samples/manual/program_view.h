@@ -19,6 +19,9 @@ struct OptionView {
   std::string constraint{};
   std::string default_value{};
   std::string environment_variable{};
+  /// The names of others without which it goes nowhere, and of those that it does not go with; sorted.
+  std::vector<std::string> needs{};
+  std::vector<std::string> excludes{};
   bool required = false;
   bool repeated = false;
 

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "printable.h"
 #include "reader_watch.h"
 
@@ -100,11 +101,11 @@ int Activity(const ActivityOptions& options, Session& session) {
 void AddActivityCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ActivityOptions>();
   CLI::App* activity = app.add_subcommand("activity", "Show what a user did, oldest first, as it arrives");
-  activity->add_option("ID", options->user_id, "The user")->required();
+  activity->add_option("ID", options->user_id, "The user")->required()->check(Text());
   activity->add_option("--limit", options->limit, "Stop after so many events")
-      ->check(CLI::Range(int32_t{1}, std::numeric_limits<int32_t>::max()).description(""))
+      ->check(WholeNumber(1, std::numeric_limits<int32_t>::max()).description(""))
       ->type_name("N");
-  activity->add_option("--after", options->after, "Only what follows this event")->type_name("EVENT_ID");
+  activity->add_option("--after", options->after, "Only what follows this event")->check(SomeText())->type_name("EVENT_ID");
   activity->footer(
       "Every event is shown once and in order: if the connection breaks or the server dies, it goes on at another one where it\n"
       "was (--verbose tells how often). --timeout is for the whole of it. If it fails or is interrupted, it tells where to go "

@@ -1,5 +1,6 @@
 #include "command_line.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,34 @@ std::string NamesOfCommands(const CLI::App& app) {
   return absl::StrJoin(commands, ", ", [](std::string* text, const CLI::App* command) { *text += command->get_name(); });
 }
 
+/// As help should head them.
+void GroupCommands(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    command->group("Commands");
+    GroupCommands(*command);
+  }
+}
+
+/// The program, and the commands that were given, from the outside in.
+std::vector<const CLI::App*> GivenCommands(const CLI::App& app) {
+  std::vector<const CLI::App*> given = {&app};
+  while (!given.back()->get_subcommands().empty()) given.push_back(given.back()->get_subcommands().front());
+  return given;
+}
+
+bool LooksLikeFlag(const std::string& argument) { return argument.size() > 1 && argument.starts_with('-'); }
+
+/// A flag that has no value, or more than one.
+std::string ExplainMismatch(const std::vector<const CLI::App*>& given, const std::string& what) {
+  for (const CLI::App* command : given) {
+    for (const CLI::Option* option : command->get_options()) {
+      const bool is_once = option->get_type_size() != 0 && option->get_items_expected_max() == 1;
+      if (is_once && option->count() > 1) return absl::StrCat(option->get_name(), " is given ", option->count(), " times");
+    }
+  }
+  return what.ends_with(" missing") ? absl::StrCat(what.substr(0, what.find(':')), " needs a value") : what;
+}
+
 /// Every flag and command, each with its own help.
 void AddAll(CLI::App& app, GlobalOptions& options, Command& chosen) {
   app.require_subcommand(1);
@@ -63,6 +92,7 @@ void AddAll(CLI::App& app, GlobalOptions& options, Command& chosen) {
   AddConfigCommands(app, chosen);
   AddCompletionCommand(app, chosen);
   AddManualCommand(app, chosen);
+  GroupCommands(app);
 }
 
 }  // namespace
@@ -71,7 +101,6 @@ void DescribeCommandLine(CLI::App& app, GlobalOptions& options, Command& chosen)
   app.description(kDescription);
   app.name(kName);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("Subcommands", "Commands");
   manual::KeepLinesOfFooters(app);
   AddAll(app, options, chosen);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) ShowGlobalOptions(app, *command);
@@ -86,14 +115,27 @@ manual::ProgramView DescribeProgram() {
 }
 
 std::string Explain(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* deepest = &app;
-  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
-  if (deepest->get_require_subcommand_min() == 0) return error.what();
-
+  const std::vector<const CLI::App*> given = GivenCommands(app);
+  const CLI::App& deepest = *given.back();
+  const bool lacks_command = deepest.get_require_subcommand_min() > 0;
+  const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const bool is_missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-  const std::string what =
-      unknown.empty() ? "a command is missing" : absl::StrCat("there is no command \"", unknown.front(), "\"");
-  return absl::StrCat(what, "; ", deepest->get_name(), " has: ", NamesOfCommands(*deepest));
+  // One that is misspelt is the reason that another is missing.
+  const auto flag = lacks_command ? unknown.begin() : std::find_if(unknown.begin(), unknown.end(), LooksLikeFlag);
+  if ((is_extra || is_missing) && flag != unknown.end() && LooksLikeFlag(*flag)) {
+    return absl::StrCat("there is no flag ", *flag, given.size() > 1 ? absl::StrCat(" for ", deepest.get_name()) : "");
+  }
+  if (lacks_command) {
+    const std::string what =
+        unknown.empty() ? "a command is missing" : absl::StrCat("there is no command \"", unknown.front(), "\"");
+    return absl::StrCat(what, "; ", deepest.get_name(), " has: ", NamesOfCommands(deepest));
+  }
+  if (is_extra && !unknown.empty()) {
+    return absl::StrCat("\"", unknown.front(), "\" is one argument too many for ", deepest.get_name());
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return ExplainMismatch(given, error.what());
+  return error.what();
 }
 
 }  // namespace userctl

@@ -74,7 +74,9 @@ ordered_json ToJson(const userclient::ErrorDetails& details) {
 
 std::string FailureText(std::string_view what, const absl::Status& status, std::string_view hint) {
   const std::string message(status.message());
-  std::string text = absl::StrCat(Printable(what), ": ", absl::StatusCodeToString(status.code()), ": ", Printable(message));
+  std::string text = absl::StrCat(Printable(what), ": ", absl::StatusCodeToString(status.code()));
+  // Many servers say no more than the code.
+  if (!message.empty()) absl::StrAppend(&text, ": ", Printable(message));
   if (const std::optional<userclient::Rejection> rejection = userclient::RejectionOf(status)) {
     absl::StrAppend(&text, "\n  refused by the client itself: ", std::string(userclient::RejectionName(*rejection)));
   }

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "user_view.h"
 
 namespace userctl {
@@ -49,7 +50,7 @@ int Get(const std::vector<std::string>& ids, Session& session) {
 void AddGetCommand(CLI::App& app, Command& chosen) {
   const auto ids = std::make_shared<std::vector<std::string>>();
   CLI::App* get = app.add_subcommand("get", "Show users by their ids");
-  get->add_option("ID", *ids, "The users, fetched one after the other")->required();
+  get->add_option("ID", *ids, "The users, fetched one after the other")->required()->check(Text());
   get->footer(
       "All ids are tried; the exit status is that of the first failure. An id that begins with '-' goes after --.\n"
       "Where the service config has staleIfError, the answer may be an earlier one; standard error then says so.\n\n"

@@ -38,6 +38,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
 }
 
 absl::Status CheckGlobalOptions(const GlobalOptions& options) {
+  if (options.config && options.config->empty()) return absl::InvalidArgumentError("--config: no file is named");
   if (options.cert && !options.key)
     return absl::InvalidArgumentError("--cert needs --key FILE, the private key of the certificate");
   if (options.key && !options.cert) return absl::InvalidArgumentError("--key needs --cert FILE, the certificate it belongs to");

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "printable.h"
 #include "serving_status.h"
 
@@ -46,8 +47,10 @@ int Health(const std::string& service, Session& session) {
 void AddHealthCommand(CLI::App& app, Command& chosen) {
   const auto service = std::make_shared<std::string>();
   CLI::App* health = app.add_subcommand("health", "Ask a server whether it takes calls (grpc.health.v1)");
-  health->add_option("SERVICE", *service,
-                     "The full name of a service, for example user.v1.UserService; without it, the server as a whole");
+  health
+      ->add_option("SERVICE", *service,
+                   "The full name of a service, for example user.v1.UserService; without it, the server as a whole")
+      ->check(Text());
   health->footer(
       "Exit status: 0 for SERVING, 78 for NOT_SERVING, 69 for SERVICE_UNKNOWN (the server has no such service).\n\n"
       "Example:\n"

@@ -89,6 +89,12 @@ std::string HintForUnavailable(const std::string& message, const GlobalOptions& 
 std::string HintFor(const absl::Status& status, const GlobalOptions& options) {
   if (userclient::RejectionOf(status)) return "";
   const std::string message = absl::AsciiStrToLower(status.message());
+  // An answer of HTTP alone. Of the wanted credentials the hint below knows more.
+  if (Speaks(message, {"http2 header with status"}) && !absl::IsUnauthenticated(status)) {
+    return absl::StrCat("what answered at ", options.target,
+                        " is no gRPC server: a proxy that has none to pass the call to, or that refuses it (its log tells), or "
+                        "another port of the service");
+  }
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
       return HintForUnavailable(message, options);

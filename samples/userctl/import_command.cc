@@ -17,6 +17,7 @@
 #include "exit_status.h"
 #include "input_file.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "printable.h"
 #include "progress.h"
 #include "user_records.h"
@@ -254,11 +255,11 @@ void AddImportCommand(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"csv", "jsonl"}).description(""))
       ->type_name("csv|jsonl");
   command->add_option("--chunk", options->chunk, "Users sent by one call, which is what is sent again after a failure")
-      ->check(CLI::Range(1, 1000))
+      ->check(WholeNumber(1, 1000))
       ->capture_default_str()
       ->type_name("N");
   command->add_option("--from-line", options->from_line, "Skip the users before this line of the file")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(PositiveNumber())
       ->type_name("N");
   command->footer(
       "A user has an email, and maybe a display_name and an idempotency_key; one without a key gets one of its line and content. "

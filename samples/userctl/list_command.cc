@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -8,6 +7,7 @@
 #include "commands.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "user_view.h"
 
 namespace userctl {
@@ -61,11 +61,9 @@ void AddListCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ListOptions>();
   CLI::App* list = app.add_subcommand("list", "Show all users in order of creation, page after page as they arrive");
   list->add_option("--page-size", options->page_size, "Users fetched by one call; without it the server chooses")
-      ->check(CLI::Range(1, kLargestPage))
+      ->check(WholeNumber(1, kLargestPage))
       ->type_name("N");
-  list->add_option("--limit", options->limit, "Stop after so many users")
-      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()).description(""))
-      ->type_name("N");
+  list->add_option("--limit", options->limit, "Stop after so many users")->check(PositiveNumber())->type_name("N");
   list->footer(
       "Each page is a call of its own: --timeout is for one page. If a page fails, what came before has been shown.\n\n"
       "Examples:\n"

@@ -17,6 +17,8 @@
 #include "exit_status.h"
 #include "input_file.h"
 #include "json_line.h"
+#include "option_checks.h"
+#include "printable.h"
 #include "reader_watch.h"
 #include "user_view.h"
 
@@ -65,7 +67,8 @@ class Lookup {
  private:
   struct Question {
     std::string id;
-    PendingCall<LookupUsersResponse> answer;
+    /// Absent: the id cannot be sent.
+    std::optional<PendingCall<LookupUsersResponse>> answer;
   };
 
   bool from_standard_input() const { return ids_.front() == kStandardInput; }
@@ -84,11 +87,21 @@ class Lookup {
     std::string line;
     while (std::getline(input.stream(), line) && !input_over_.stop_requested()) {
       const std::string id(absl::StripAsciiWhitespace(line));
-      if (!id.empty() && !Push(Question{id, lookup.Ask(id)})) break;
+      if (!id.empty() && !Push(QuestionFor(id, lookup))) break;
     }
     if (session_.stop().stop_requested()) return absl::CancelledError("cancelled while ids were read");
     if (input.error() == 0) return absl::OkStatus();
     return absl::UnknownError(absl::StrCat("standard input: ", std::generic_category().message(input.error())));
+  }
+
+  static Question QuestionFor(const std::string& id, const UserLookup& lookup) {
+    if (!IsUtf8(id)) return {id, std::nullopt};
+    return {id, lookup.Ask(id)};
+  }
+
+  static absl::StatusOr<LookupUsersResponse> AnswerTo(Question question) {
+    if (!question.answer) return absl::InvalidArgumentError("the id is not UTF-8; nothing was sent");
+    return std::move(*question.answer).Get();
   }
 
   /// nullopt: there are no more. Blocks while too many are waiting to be shown. False: nobody shows them any more.
@@ -102,11 +115,12 @@ class Lookup {
 
   void ShowAll() {
     while (std::optional<Question> question = Pop()) {
-      const absl::StatusOr<LookupUsersResponse> answer = std::move(question->answer).Get();
+      const std::string id = question->id;
+      const absl::StatusOr<LookupUsersResponse> answer = AnswerTo(*std::move(question));
       if (answer.ok()) {
         Show(*answer);
       } else {
-        NoteFailure(session_.Fail(NameOf(question->id), answer.status()));
+        NoteFailure(session_.Fail(NameOf(id), answer.status()));
       }
       // A wrong id is a matter of its own; whatever else fails, fails for all that follow.
       const bool goes_on = answer.ok() || absl::IsInvalidArgument(answer.status());
@@ -176,7 +190,7 @@ class Lookup {
 void AddLookupCommand(CLI::App& app, Command& chosen) {
   const auto ids = std::make_shared<std::vector<std::string>>();
   CLI::App* lookup = app.add_subcommand("lookup", "Show users by their ids, many at once, over one stream");
-  lookup->add_option("ID", *ids, "The users; - for ids from standard input, one a line")->required();
+  lookup->add_option("ID", *ids, "The users; - for ids from standard input, one a line")->required()->check(Text());
   lookup->footer(
       "Users are shown in the order of their ids, as they are found. Ids that nobody has are told and do not stop the others, "
       "and\n"

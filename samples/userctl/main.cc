@@ -8,16 +8,22 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <string>
 
+#include "absl/strings/strip.h"
 #include "command_line.h"
 #include "commands.h"
 #include "exit_status.h"
+#include "failure.h"
 #include "global_options.h"
 #include "interrupt.h"
+#include "printable.h"
 #include "session.h"
 
 namespace {
+
+constexpr char kHint[] = "userctl --help, or userctl COMMAND --help, tells what can be given";
 
 /// A standard stream that the program was started without must not become the number of a socket.
 void OccupyStandardStreams() {
@@ -26,10 +32,21 @@ void OccupyStandardStreams() {
   }
 }
 
-int FailUsage(const std::string& message) {
-  std::cerr << "userctl: " << message << "\nhint: userctl --help, or userctl COMMAND --help, tells what can be given"
-            << std::endl;
+int FailUsage(const std::string& message, bool json) {
+  if (json) {
+    std::cerr << userctl::FailureJson("", absl::InvalidArgumentError(message), kHint) << std::endl;
+  } else {
+    std::cerr << "userctl: " << userctl::Printable(message) << "\nhint: " << kHint << std::endl;
+  }
   return userctl::kWrongUsage;
+}
+
+/// Where the result of a command would go, and as strictly.
+int Show(const CLI::App& app, const CLI::Success& help_or_version, userctl::Session& session) {
+  std::ostringstream text;
+  app.exit(help_or_version, text);
+  session.output().Line(std::string(absl::StripSuffix(text.str(), "\n")));
+  return session.Finish(userctl::kSuccess);
 }
 
 }  // namespace
@@ -45,16 +62,16 @@ int main(int argc, char** argv) {
   userctl::Command command;
   CLI::App app;
   userctl::DescribeCommandLine(app, options, command);
+  userctl::Session session(options, interrupt.token());
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
-    return app.exit(help_or_version);
+    return Show(app, help_or_version, session);
   } catch (const CLI::ParseError& error) {
-    return FailUsage(userctl::Explain(app, error));
+    return FailUsage(userctl::Explain(app, error), /*json=*/app.count("--json") > 0);
   }
   if (const absl::Status status = userctl::CheckGlobalOptions(options); !status.ok())
-    return FailUsage(std::string(status.message()));
+    return FailUsage(std::string(status.message()), options.json);
 
-  userctl::Session session(options, interrupt.token());
   return session.Finish(command(session));
 }

@@ -19,6 +19,7 @@
 #include "endpoint_checks.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "printable.h"
 #include "userclient/endpoint_lookup.h"
 
@@ -174,11 +175,14 @@ void AddResolveCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ResolveOptions>();
   CLI::App* resolve = app.add_subcommand(
       "resolve", "Show every address behind the host name in the target, and whether the server there takes calls");
-  resolve->add_option("SERVICE", options->service,
-                      "Ask about this service, for example user.v1.UserService; without it, about the server as a whole");
-  resolve->add_flag("--names-only", options->names_only, "Look the name up and call nobody");
-  resolve->add_flag("--watch", options->watch,
-                    "Go on until Ctrl-C: a line for each address that comes (+), goes (-) or changes (~)");
+  CLI::Option* service =
+      resolve
+          ->add_option("SERVICE", options->service,
+                       "Ask about this service, for example user.v1.UserService; without it, about the server as a whole")
+          ->check(Text());
+  resolve->add_flag("--names-only", options->names_only, "Look the name up and call nobody")->excludes(service);
+  CLI::Option* watch = resolve->add_flag("--watch", options->watch,
+                                         "Go on until Ctrl-C: a line for each address that comes (+), goes (-) or changes (~)");
   resolve
       ->add_option_function<std::string>(
           "--interval",
@@ -188,13 +192,15 @@ void AddResolveCommand(CLI::App& app, Command& chosen) {
             options->interval = *interval;
           },
           "Of --watch: the time between two looks; 5s by default")
+      ->needs(watch)
       ->type_name("D");
   resolve->footer(
       "HEALTH is what grpc.health.v1 says: SERVING, NOT_SERVING or SERVICE_UNKNOWN; NO_HEALTH_SERVICE if the server has none;\n"
       "UNREACHABLE, with the reason, if it gives no answer. --timeout is for each lookup and for each server. With TLS, every\n"
       "server must show a certificate for the name in the target.\n\n"
       "Exit status: 0 if the name has addresses, whatever their health; else 69 for a name that does not exist or has none, 78\n"
-      "for a name server that fails or cannot be reached, 71 for one that refuses, 68 for one that is silent.\n\n"
+      "for a name server that fails or cannot be reached, 71 for one that refuses, 68 for one that is silent. After Ctrl-C\n"
+      "--watch ends with that of its last look.\n\n"
       "Examples:\n"
       "  userctl --target dns:///users.example.com:50051 resolve\n"
       "  userctl --target dns://10.0.0.53:53/users.example.com:50051 --json resolve user.v1.UserService --watch --interval 1s");

@@ -30,10 +30,12 @@ std::string InMilliseconds(std::chrono::nanoseconds duration) {
 }
 
 std::string ResumeText(const ObservedCall& call, const ObservedAttempt& attempt, const AttemptReport& last) {
+  const std::string message(last.status.message());
   return absl::StrCat("userctl: ", Printable(call.method), ": broke off after ", InMilliseconds(last.duration), " at ",
-                      last.peer.empty() ? "no server" : Printable(last.peer), ": ", absl::StatusCodeToString(last.status.code()),
-                      " \"", Printable(std::string(last.status.message())), "\"; goes on with attempt ", attempt.number + 1,
-                      ", after a wait of ", InMilliseconds(attempt.waited));
+                      last.peer.empty() ? "no known server" : Printable(last.peer), ": ",
+                      absl::StatusCodeToString(last.status.code()),
+                      message.empty() ? "" : absl::StrCat(" \"", Printable(message), "\""), "; goes on with attempt ",
+                      attempt.number + 1, ", after a wait of ", InMilliseconds(attempt.waited));
 }
 
 std::string ResumeJson(const ObservedCall& call, const ObservedAttempt& attempt, const AttemptReport& last) {

@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kIdWidth = 10;
 constexpr size_t kEmailWidth = 26;
-constexpr size_t kStatusWidth = 9;
+// "unspecified": of a server that does not tell.
+constexpr size_t kStatusWidth = 11;
 
 /// "USER_STATUS_ACTIVE", or the number of a status that is newer than this program.
 std::string StatusName(user::v1::UserStatus status) {

@@ -12,6 +12,7 @@
 #include "duration.h"
 #include "exit_status.h"
 #include "json_line.h"
+#include "option_checks.h"
 #include "printable.h"
 #include "reader_watch.h"
 #include "user_view.h"
@@ -107,7 +108,8 @@ class Watch {
   int End(const UserWatch& watch) {
     const absl::Status status = watch.status();
     const int exit_status = idle_ ? kSuccess : session_.Fail("watch", status);
-    Summarise(watch.resume_token());
+    // A token that the server does not take is nothing to go on from.
+    Summarise(absl::IsInvalidArgument(status) ? "" : watch.resume_token());
     if (absl::IsOutOfRange(status) && !session_.json()) {
       TellLine("hint: what followed is no longer known: watch without --from, and list the users once it watches");
     }
@@ -137,6 +139,7 @@ void AddWatchCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<WatchOptions>();
   CLI::App* watch = app.add_subcommand("watch", "Show the changes of users as they happen, until Ctrl-C");
   watch->add_option("--from", options->from, "Go on where another watch ended, with what it told; without it, from now on")
+      ->check(SomeText())
       ->type_name("TOKEN");
   watch
       ->add_option_function<std::string>(

@@ -135,6 +135,13 @@ TEST_P(ManualTest, ManTakesItWithoutAWarning) {
 INSTANTIATE_TEST_SUITE_P(Programs, ManualTest, ::testing::ValuesIn(Programs()),
                          [](const ::testing::TestParamInfo<Documented>& tested) { return tested.param.name; });
 
+TEST(UserctlManualTest, TellsWhichFlagsGoTogether) {
+  const std::string manual = absl::StrReplaceAll(Output({kUserctl, "manual"}), {{"\\-", "-"}});
+
+  EXPECT_THAT(manual, AllOf(HasSubstr("the time between two looks; 5s by default (needs --watch)\n"),
+                            HasSubstr("before its next call (INT in [1 - 1000]; not with --max-in-flight; not with --rate)\n")));
+}
+
 TEST(UserctlManualTest, HasACommandOfEveryHelp) {
   const std::string manual = Output({kUserctl, "manual"});
 
@@ -178,6 +185,15 @@ TEST(BashCompletionTest, AFlagWithItsValueBeforeTheCommandIsNoCommand) {
   EXPECT_THAT(Userctl({"--json", "load", "--du"}), ElementsAre("--duration"));
 }
 
+// Bash divides words at colons too.
+TEST(BashCompletionTest, ATargetWithItsPortIsOneValue) {
+  EXPECT_THAT(Userctl({"--target", "127.0.0.1", ":", "50051", "ge"}), ElementsAre("get"));
+  EXPECT_THAT(Userctl({"--target", "=", "dns", ":", "///users", ":", "50051", "config", "ch"}), ElementsAre("check"));
+  EXPECT_THAT(Userctl({"--target", "127.0.0.1", ":", "50051", "import", "--format", ""}), ElementsAre("csv", "jsonl"));
+  EXPECT_THAT(Userctl({"--target", "users", ":", "g"}), IsEmpty());
+  EXPECT_THAT(Userctl({"--target", "users", ":"}), IsEmpty());
+}
+
 TEST(BashCompletionTest, OffersChoices) {
   EXPECT_THAT(Userctl({"import", "--format", ""}), ElementsAre("csv", "jsonl"));
   EXPECT_THAT(Userctl({"import", "--format", "="}), ElementsAre("csv", "jsonl"));
@@ -194,9 +210,9 @@ TEST(BashCompletionTest, OffersFilesWhereFilesAreMeant) {
   EXPECT_THAT(Userctl({"config", "check", begun}), Contains(kUserctl));
   EXPECT_THAT(Userctl({"get", begun}), IsEmpty());
   EXPECT_THAT(Userctl({"--target", begun}), IsEmpty());
-  // That of the program is a file, that of create is not.
   EXPECT_THAT(Userctl({"get", "--key", begun}), Contains(kUserctl));
-  EXPECT_THAT(Userctl({"create", "--key", begun}), IsEmpty());
+  EXPECT_THAT(Userctl({"create", "--key", begun}), Contains(kUserctl));
+  EXPECT_THAT(Userctl({"create", "--idempotency-key", begun}), IsEmpty());
 }
 
 TEST(BashCompletionTest, KnowsTheServerToo) {

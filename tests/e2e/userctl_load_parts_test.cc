@@ -171,8 +171,15 @@ TEST(UserIdsTest, ExpandsRangesAndKeepsTheRest) {
   EXPECT_THAT(*ids, ElementsAre("ada", "u-9-x", "u-10-x", "u-11-x", "0", "{", "}"));
 }
 
+TEST(UserIdsTest, KeepsTheZerosThatARangeIsWrittenWith) {
+  const absl::StatusOr<std::vector<std::string>> ids = ExpandIds({"u-{08..10}", "{0..1}"});
+  ASSERT_TRUE(ids.ok()) << ids.status();
+
+  EXPECT_THAT(*ids, ElementsAre("u-08", "u-09", "u-10", "0", "1"));
+}
+
 TEST(UserIdsTest, RefusesWhatIsNoRange) {
-  for (const std::string wrong : {"{}", "{1}", "{a..b}", "{2..1}", "{-1..1}", "{1..1000001}"}) {
+  for (const std::string wrong : {"{}", "{1}", "{a..b}", "{2..1}", "{-1..1}", "{1..1000001}", "u-{1..2}-{1..2}"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ExpandIds({wrong}).status())) << wrong;
   }
 }

@@ -25,6 +25,7 @@ using ::testing::Ge;
 using ::testing::Gt;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
@@ -75,6 +76,8 @@ TEST_F(UserctlLoadTest, AnOpenLoopBeginsCallsAtItsRate) {
   EXPECT_EQ(exit_status_, 0);
   EXPECT_EQ(load["calls"], 51);
   EXPECT_EQ(load["ok"], 51);
+  EXPECT_THAT(load["latency_ms"]["ok"]["p95"].get<double>(),
+              AllOf(Ge(load["latency_ms"]["ok"]["p90"].get<double>()), Le(load["latency_ms"]["ok"]["p99"].get<double>())));
   // The last is due after 50 / 200 s.
   EXPECT_THAT(load["elapsed_s"].get<double>(), Ge(0.25));
   EXPECT_EQ(load["plan"]["rate"], 200);
@@ -99,6 +102,36 @@ TEST_F(UserctlLoadTest, TheDurationEndsIt) {
   EXPECT_EQ(load["calls"].get<int>() + load["never_begun"].get<int>(), 20);
   EXPECT_EQ(load["calls"], server_->calls(kGet));
   EXPECT_EQ(load["plan"]["duration_s"], 0.2);
+}
+
+TEST_F(UserctlLoadTest, TheLastCallOfADurationHasItsShareOfTheTime) {
+  json load = LoadJson({"u-1", "--rate", "5", "--duration", "400ms"});
+
+  EXPECT_THAT(load["elapsed_s"].get<double>(), Ge(0.4));
+  EXPECT_THAT(load["calls_per_second"].get<double>(), Le(5)) << "two calls, the second of them after 200 ms";
+}
+
+TEST_F(UserctlLoadTest, AWarmUpIsNotCounted) {
+  for (const std::string pace : {"--rate", "--concurrency"}) {
+    server_->Script(kGet, {Fail(StatusCode::kNotFound)});
+
+    json load = LoadJson({"u-1", pace, "10", "--warm-up", "200ms", "--calls", "5"});
+
+    EXPECT_EQ(exit_status_, 0);
+    EXPECT_EQ(load["calls"], 5);
+    EXPECT_EQ(load["failed"], 0) << "the first call failed, to warm up";
+    EXPECT_EQ(load["plan"]["warm_up_s"], 0.2);
+    EXPECT_THAT(server_->calls(kGet), Ge(6));
+  }
+}
+
+TEST_F(UserctlLoadTest, ABreakerThatTheWarmUpHasOpenedIsSeenAsOpen) {
+  server_->ScriptRepeatedly(kGet, {Fail(StatusCode::kInternal, "broken")});
+
+  json load = LoadJson({"u-1", "--concurrency", "1", "--warm-up", "300ms", "--calls", "1"});
+
+  EXPECT_EQ(load["circuits"]["reads"]["state"], "open");
+  for (const json& transition : load["circuits"]["reads"]["transitions"]) EXPECT_THAT(transition["at_s"].get<double>(), Ge(0));
 }
 
 TEST_F(UserctlLoadTest, LatencyCountsFromWhenACallWasDueAlsoWhenItHadToWait) {
@@ -277,12 +310,26 @@ TEST_F(UserctlLoadTest, TheSummaryFitsTheTerminal) {
   EXPECT_GT(drawn, 0);
 }
 
+TEST_F(UserctlLoadTest, LatenciesStandUprightInANarrowTerminal) {
+  const Program::Result load =
+      Program(CommandLine({"load", "u-1", "--concurrency", "1", "--calls", "20"}), {{"COLUMNS", "40"}}).Wait();
+
+  EXPECT_THAT(load.out,
+              AllOf(::testing::ContainsRegex("\nLATENCY  OK\n"), ::testing::ContainsRegex("\nP99\\.9    [0-9.]+ [mu]?s\n")));
+}
+
+TEST_F(UserctlLoadTest, TheSummaryTellsOfTheWarmUp) {
+  const Program::Result load = Load({"u-1", "--concurrency", "1", "--calls", "1", "--warm-up", "50ms"});
+
+  EXPECT_THAT(load.out, HasSubstr("\n1 OK, 0 failed\nafter a warm-up of 50 ms, which is not counted\n"));
+}
+
 TEST_F(UserctlLoadTest, TellsHowItIsGoingWhileItRuns) {
   Program load(CommandLine({"load", "u-1", "--rate", "50", "--duration", "60s"}));
 
   const std::string line = load.ReadErrorLine();
 
-  EXPECT_THAT(line, ::testing::MatchesRegex("load [0-9]+ s: [0-9]+ calls/s, p50 .*, p99 .*, [0-9]+ in flight, reads closed"));
+  EXPECT_THAT(line, ::testing::MatchesRegex("load [0-9]+ s: reads closed, [0-9]+ calls/s, p50 .*, p99 .*, [0-9]+ in flight"));
 }
 
 TEST_F(UserctlLoadTest, VerboseTellsOfTheFirstFailureAndTheSlowestCall) {
@@ -333,6 +380,9 @@ TEST_F(UserctlLoadTest, RefusesWhatMakesNoSense) {
       {"u-1", "--rate", "5", "--concurrency", "2"},
       {"u-1", "--duration", "forever"},
       {"u-1", "--calls", "0"},
+      {"u-1", "--calls", "9223372036854775808"},
+      {"u-1", "--mix", "list"},
+      {"u-1", "--warm-up", "0s"},
       {"u-{5..1}"},
       {"u-{1..x}"},
       {"u-1", "--max-in-flight", "5", "--concurrency", "2"},

@@ -188,6 +188,14 @@ TEST_F(UserctlLookupTest, TakesLinesAsPeopleWriteThem) {
   EXPECT_THAT(Lines(lookup.out), ElementsAre(StartsWith("USER_ID"), StartsWith("u-1 "), StartsWith("u-2 "), StartsWith("u-3 ")));
 }
 
+TEST_F(UserctlLookupTest, ALineThatIsNotUtf8IsNotSentAndDoesNotStopTheOthers) {
+  const Program::Result lookup = Program(Pipe(R"(printf 'u-1\n\377\nu-2\n')")).Wait();
+
+  EXPECT_EQ(lookup.exit_status, kInvalidArgument);
+  EXPECT_EQ(lookup.err, "userctl: lookup \\xff: INVALID_ARGUMENT: the id is not UTF-8; nothing was sent\n");
+  EXPECT_THAT(Lines(lookup.out), ElementsAre(StartsWith("USER_ID"), StartsWith("u-1 "), StartsWith("u-2 ")));
+}
+
 TEST_F(UserctlLookupTest, NoLinesAreNoMistake) {
   const Program::Result lookup = Program(Pipe("true")).Wait();
 

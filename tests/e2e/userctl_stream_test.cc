@@ -370,6 +370,7 @@ TEST_F(UserctlWatchTest, ATokenThatIsNoneIsAFailedCall) {
   const Program::Result result = Userctl(*server_, {"watch", "--from", "nonsense"});
 
   EXPECT_EQ(result.exit_status, kInvalidArgument);
+  EXPECT_THAT(result.err, ::testing::EndsWith("userctl: 0 changes\n")) << "it is nothing to go on from";
   EXPECT_EQ(Userctl(*server_, {"watch", "--until-idle", "soon"}).exit_status, kWrongUsage);
 }
 

@@ -15,6 +15,7 @@
 
 #include "tests/e2e/program.h"
 #include "tests/e2e/raw_tcp_server.h"
+#include "tests/malice/behaviours.h"
 #include "tests/server/temporary_directory.h"
 #include "userclient/server/user_store.h"
 #include "userclient/testing/flaky_user_server.h"
@@ -265,6 +266,15 @@ TEST_F(UserctlTest, AResultThatCannotBeWrittenIsAnError) {
   EXPECT_EQ(closed.err, "userctl: cannot write to standard output: Bad file descriptor\n");
 }
 
+TEST_F(UserctlTest, HelpThatCannotBeWrittenIsAnErrorToo) {
+  for (const std::string flag : {"--help", "get --help", "--version"}) {
+    const Program::Result help = Program({"/bin/sh", "-c", "exec " USERCTL_PROGRAM " " + flag + " >/dev/full"}).Wait();
+
+    EXPECT_EQ(help.exit_status, 1) << flag;
+    EXPECT_EQ(help.err, "userctl: cannot write to standard output: No space left on device\n") << flag;
+  }
+}
+
 // ---- create
 
 TEST_F(UserctlTest, CreateShowsTheNewUser) {
@@ -276,8 +286,8 @@ TEST_F(UserctlTest, CreateShowsTheNewUser) {
 }
 
 TEST_F(UserctlTest, CreateTwiceWithTheSameKeyShowsTheSameUser) {
-  const std::vector<std::string> arguments = {"--json", "create", "--email", "ada@example.com",
-                                              "--name", "Ada",    "--key",   "signup-1"};
+  const std::vector<std::string> arguments = {"--json", "create", "--email",           "ada@example.com",
+                                              "--name", "Ada",    "--idempotency-key", "signup-1"};
 
   const Program::Result first = Call(arguments);
   const Program::Result second = Call(arguments);
@@ -289,9 +299,9 @@ TEST_F(UserctlTest, CreateTwiceWithTheSameKeyShowsTheSameUser) {
 }
 
 TEST_F(UserctlTest, CreateWithTheKeyOfAnotherUserFails) {
-  Call({"create", "--email", "ada@example.com", "--name", "Ada", "--key", "signup-1"});
+  Call({"create", "--email", "ada@example.com", "--name", "Ada", "--idempotency-key", "signup-1"});
 
-  const Program::Result other = Call({"create", "--email", "bob@example.com", "--name", "Bob", "--key", "signup-1"});
+  const Program::Result other = Call({"create", "--email", "bob@example.com", "--name", "Bob", "--idempotency-key", "signup-1"});
   const Program::Result taken = Call({"create", "--email", "ada@example.com", "--name", "Ada"});
 
   EXPECT_EQ(other.exit_status, kFailedPrecondition);
@@ -424,6 +434,26 @@ TEST(UserctlUnreachableTest, AServerThatTalksGarbageIsAnErrorWithAHint) {
   EXPECT_THAT(from_http1.err, HasSubstr("\nhint: something listens at " + http1.address()));
 }
 
+TEST_F(UserctlTest, AServerThatSaysNoMoreThanTheCodeIsQuotedWithThat) {
+  server_->Script("GetUser", {Fail(StatusCode::kPermissionDenied, "")});
+
+  const Program::Result get = Call({"get", "u-1"});
+
+  EXPECT_EQ(get.exit_status, kPermissionDenied);
+  EXPECT_EQ(get.err, "userctl: get u-1: PERMISSION_DENIED\n");
+}
+
+TEST(UserctlUnreachableTest, AProxyThatAnswersForTheServerIsAnErrorWithAHint) {
+  const MaliciousServer proxy(AnswerWith([](uint32_t stream) {
+    return Headers(stream, {{":status", "502"}, {"content-type", "text/html"}}, kEndHeaders | kEndStream);
+  }));
+
+  const Program::Result get = Userctl({"--target", proxy.address(), "get", "u-1"});
+
+  EXPECT_EQ(get.exit_status, kUnavailable);
+  EXPECT_THAT(get.err, AllOf(HasSubstr("502"), HasSubstr("\nhint: what answered at " + proxy.address() + " is no gRPC server")));
+}
+
 TEST(UserctlUnreachableTest, AServerThatSaysNothingEndsAtTheTimeout) {
   const RawTcpServer silent("");
   const auto start = std::chrono::steady_clock::now();
@@ -479,8 +509,17 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUsage{"NoCommand", {}, "a command is missing; userctl has: get, list, create"},
         WrongUsage{"UnknownCommand", {"gte", "u-1"}, "there is no command \"gte\"; userctl has: get"},
         WrongUsage{"UnknownConfigCommand", {"config", "chek", "f"}, "there is no command \"chek\"; config has: check, explain"},
-        WrongUsage{"UnknownFlag", {"--target", "127.0.0.1:1", "--verbos", "get", "u-1"}, "--verbos"},
-        WrongUsage{"UnknownFlagOfACommand", {"--target", "127.0.0.1:1", "get", "u-1", "--limit", "1"}, "--limit"},
+        WrongUsage{"UnknownFlag", {"--target", "127.0.0.1:1", "--verbos", "get", "u-1"}, "there is no flag --verbos for get\n"},
+        WrongUsage{"UnknownFlagAlone", {"--verbos"}, "there is no flag --verbos\n"},
+        WrongUsage{"UnknownFlagOfACommand",
+                   {"--target", "127.0.0.1:1", "get", "u-1", "--limit", "1"},
+                   "there is no flag --limit for get\n"},
+        WrongUsage{"MisspeltFlagThatIsNeeded", {"create", "--emial", "a@b.c", "--name", "A"}, "no flag --emial for create\n"},
+        WrongUsage{"OneArgumentTooMany", {"activity", "u-1", "u-2"}, "\"u-2\" is one argument too many for activity\n"},
+        WrongUsage{"FlagTwice", {"--timeout", "1s", "--timeout", "2s", "list"}, "--timeout is given 2 times\n"},
+        WrongUsage{"FlagOfACommandTwice", {"list", "--limit", "1", "--limit", "2"}, "--limit is given 2 times\n"},
+        WrongUsage{"FlagWithoutValue", {"get", "u-1", "--timeout"}, "--timeout needs a value\n"},
+        WrongUsage{"ControlCharactersOfTheCommandLine", {"\x1b[31m"}, "there is no command \"\\x1b[31m\""},
         WrongUsage{"NoId", {"--target", "127.0.0.1:1", "get"}, "ID is required"},
         WrongUsage{"NoName", {"--target", "127.0.0.1:1", "create", "--email", "a@b.c"}, "--name is required"},
         WrongUsage{"NoTarget", {"get", "u-1"}, "give --target HOST:PORT, or set USERCTL_TARGET"},
@@ -489,7 +528,31 @@ INSTANTIATE_TEST_SUITE_P(
                    "target \"localhost\": names no port; write localhost:50051"},
         WrongUsage{"TargetWithAnotherScheme", {"--target", "http://localhost:1", "get", "u-1"}, "target \"http://localhost:1\""},
         WrongUsage{"PageSizeOfZero", {"--target", "127.0.0.1:1", "list", "--page-size", "0"}, "--page-size"},
-        WrongUsage{"LimitOfZero", {"--target", "127.0.0.1:1", "list", "--limit", "0"}, "--limit"},
+        WrongUsage{"LimitOfZero", {"list", "--limit", "0"}, "--limit: \"0\" is no whole number of 1 or more\n"},
+        WrongUsage{"LimitThatDoesNotFit",
+                   {"list", "--limit", "9223372036854775808"},
+                   "--limit: \"9223372036854775808\" is no whole number of 1 or more\n"},
+        WrongUsage{"LimitThatMayBeOctal", {"list", "--limit", "010"}, "--limit: \"010\" is no whole number"},
+        WrongUsage{"LimitInHexadecimal", {"list", "--limit", "0x10"}, "--limit: \"0x10\" is no whole number"},
+        WrongUsage{"LimitWithAFraction", {"list", "--limit", "1.5"}, "--limit: \"1.5\" is no whole number"},
+        WrongUsage{"PageSizeOfNothing", {"list", "--page-size", ""}, "--page-size: \"\" is no whole number from 1 to 1000\n"},
+        WrongUsage{"FromLineZero", {"import", "-", "--from-line", "0"}, "--from-line: \"0\" is no whole number of 1 or more\n"},
+        WrongUsage{"IdThatIsNotUtf8", {"get", "u-\xff"}, "ID: \"u-\\xff\" is not UTF-8\n"},
+        WrongUsage{"NameThatIsNotUtf8", {"create", "--email", "a@b.c", "--name", "\xff"}, "--name: \"\\xff\" is not UTF-8\n"},
+        WrongUsage{"ServiceThatIsNotUtf8", {"health", "\xff"}, "SERVICE: \"\\xff\" is not UTF-8\n"},
+        // As with "$KEY" where KEY is not set.
+        WrongUsage{"IdempotencyKeyOfNothing",
+                   {"create", "--email", "a@b.c", "--name", "A", "--idempotency-key", ""},
+                   "--idempotency-key: is empty; give it a value, or leave it out\n"},
+        WrongUsage{"ResumeTokenOfNothing", {"watch", "--from", ""}, "--from: is empty"},
+        WrongUsage{"EventOfNothing", {"activity", "u-1", "--after", ""}, "--after: is empty"},
+        WrongUsage{"ConfigOfNothing", {"--config", "", "list"}, "--config: no file is named\n"},
+        WrongUsage{"IntervalWithoutWatch", {"resolve", "--interval", "1s"}, "--interval requires --watch\n"},
+        WrongUsage{"ServiceOfNamesOnly", {"resolve", "--names-only", "user.v1.UserService"}, "excludes"},
+        WrongUsage{
+            "KeyOfACertificateAfterCreate",
+            {"--target", "127.0.0.1:1", "create", "--email", "a@b.c", "--name", "A", "--cert", "/no.pem", "--key", "/no.key"},
+            "--cert: cannot read /no.pem"},
         WrongUsage{"TimeoutWithoutUnit",
                    {"--timeout", "5", "get", "u-1"},
                    "--timeout: \"5\" has no unit; write for example 200ms, 1.5s or 2m"},
@@ -509,6 +572,18 @@ INSTANTIATE_TEST_SUITE_P(
                    {"--target", "127.0.0.1:1", "--ca", DEFAULT_SERVICE_CONFIG, "get", "u-1"},
                    "holds no CERTIFICATE in PEM form"}),
     [](const auto& usage) { return usage.param.name; });
+
+TEST(UserctlUsageJsonTest, IsADocumentWhereverItIsFound) {
+  // By the parser, by what must go together, by the connection.
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"--json", "get"}, {"list", "--json", "--limit", "0"}, {"--json", "--key", "k", "list"}, {"--json", "list"}}) {
+    const Program::Result run = Userctl(wrong);
+
+    EXPECT_EQ(run.exit_status, kWrongUsage) << wrong.back();
+    ASSERT_EQ(JsonLines(run.err).size(), 1) << run.err;
+    EXPECT_EQ(JsonLines(run.err)[0]["error"]["code"], "INVALID_ARGUMENT") << run.err;
+  }
+}
 
 TEST_F(UserctlTest, TheTargetMayComeFromTheEnvironment) {
   const Program::Result get = Userctl({"--json", "get", "u-1"}, {{"USERCTL_TARGET", server_->address()}});
@@ -534,8 +609,8 @@ TEST(UserctlHelpTest, NamesTheExitStatusesAndThePlainTextDefault) {
   const Program::Result help = Userctl({"--help"});
 
   EXPECT_EQ(help.exit_status, 0);
-  EXPECT_THAT(help.out,
-              AllOf(HasSubstr("Exit status"), HasSubstr("69 NOT_FOUND"), HasSubstr("plain text"), HasSubstr("USERCTL_TARGET")));
+  EXPECT_THAT(help.out, AllOf(HasSubstr("\nCommands:\n"), HasSubstr("Exit status"), HasSubstr("69 NOT_FOUND"),
+                              HasSubstr("plain text"), HasSubstr("USERCTL_TARGET")));
 }
 
 TEST(UserctlHelpTest, HasAVersion) {

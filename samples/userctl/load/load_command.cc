@@ -1,7 +1,7 @@
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <future>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +25,7 @@
 #include "userctl/duration.h"
 #include "userctl/exit_status.h"
 #include "userctl/method_view.h"
+#include "userctl/option_checks.h"
 #include "userctl/terminal_width.h"
 
 namespace userctl {
@@ -57,6 +58,10 @@ class Load {
   int Run() {
     absl::StatusOr<std::vector<std::string>> ids = ExpandIds(options_.ids);
     if (!ids.ok()) return session_.FailUsage(ids.status());
+    if (!ids->empty() && !plan_.mix.Contains(CallKind::kGet)) {
+      return session_.FailUsage(absl::InvalidArgumentError(
+          absl::StrCat("ids are for get, which is not in --mix ", plan_.mix.ToText(), ": leave them out, or add it")));
+    }
     const absl::StatusOr<std::vector<std::string>> compartments = CompartmentsWithBreaker();
     if (!compartments.ok()) return session_.FailUsage(compartments.status());
     const auto circuits = std::make_shared<CircuitLog>(*compartments);
@@ -73,7 +78,8 @@ class Load {
       }
     }
     LoadCaller caller(*client, plan_.mix, *std::move(ids), session_.options().timeout, session_.stop());
-    return Tell(Make(caller, *circuits));
+    if (plan_.warm_up) Make(WarmUpOf(plan_), caller, *circuits);
+    return Tell(Make(plan_, caller, *circuits));
   }
 
  private:
@@ -85,6 +91,12 @@ class Load {
       plan.rate = kUsualRate;
     }
     if (!plan.duration && !plan.calls) plan.duration = kUsualDuration;
+    return plan;
+  }
+
+  static LoadPlan WarmUpOf(LoadPlan plan) {
+    plan.duration = plan.warm_up;
+    plan.calls.reset();
     return plan;
   }
 
@@ -115,16 +127,17 @@ class Load {
     return ids;
   }
 
-  LoadResult Make(LoadCaller& caller, const CircuitLog& circuits) {
+  LoadResult Make(const LoadPlan& plan, LoadCaller& caller, const CircuitLog& circuits) {
     const bool live_is_disturbed = session_.options().verbose;
     StatusLine::Style style = live_is_disturbed ? StatusLine::Style::kLines : StatusLine::StyleOfStandardError();
     if (session_.json()) style = StatusLine::Style::kNone;
-    LoadLive live(style, plan_);
+    const size_t transitions_before = circuits.entries().size();
+    LoadLive live(style, plan, transitions_before);
     LoadRecorder recorder;
-    LoadResult result = {.plan = plan_, .target = session_.options().target, .began = steady_clock::now()};
+    LoadResult result = {.plan = plan, .target = session_.options().target, .began = steady_clock::now()};
     std::future<int64_t> never_begun = std::async(std::launch::async, [&]() -> int64_t {
-      if (plan_.rate) return RunOpenLoop(plan_, caller, recorder, session_.stop());
-      RunClosedLoop(plan_, caller, recorder, session_.stop());
+      if (plan.rate) return RunOpenLoop(plan, caller, recorder, session_.stop());
+      RunClosedLoop(plan, caller, recorder, session_.stop());
       return 0;
     });
     while (never_begun.wait_for(kLookEvery) != std::future_status::ready) live.Update(recorder.tally(), circuits);
@@ -133,6 +146,8 @@ class Load {
     result.tally = recorder.tally();
     result.never_begun = never_begun.get();
     result.transitions = circuits.entries();
+    result.transitions.erase(result.transitions.begin(),
+                             result.transitions.begin() + static_cast<std::ptrdiff_t>(transitions_before));
     result.circuits = circuits.states();
     result.interrupted = session_.stop().stop_requested();
     return result;
@@ -157,6 +172,13 @@ std::string CheckRate(const std::string& text) {
   return fine ? "" : absl::StrCat("\"", text, "\" is no number from ", kLowestRate, " to ", kHighestRate);
 }
 
+/// *Throws* what CLI11 expects of the function of a flag.
+std::chrono::nanoseconds DurationOf(const std::string& flag, const std::string& text) {
+  const absl::StatusOr<std::chrono::nanoseconds> duration = ParseDuration(text);
+  if (!duration.ok()) throw CLI::ValidationError(flag, std::string(duration.status().message()));
+  return *duration;
+}
+
 void AddPaceOptions(CLI::App* load, const std::shared_ptr<LoadOptions>& options) {
   CLI::Option* rate =
       load->add_option("--rate", options->plan.rate,
@@ -166,26 +188,25 @@ void AddPaceOptions(CLI::App* load, const std::shared_ptr<LoadOptions>& options)
   CLI::Option* concurrency =
       load->add_option("--concurrency", options->concurrency,
                        "Closed loop: so many callers, each of which waits for its answer before its next call")
-          ->check(CLI::Range(1, 1000))
+          ->check(WholeNumber(1, 1000))
           ->excludes(rate)
           ->type_name("N");
   load->add_option("--max-in-flight", options->plan.max_in_flight,
                    "Open loop: a call that is due waits while so many are under way")
-      ->check(CLI::Range(1, 1'000'000).description(""))
+      ->check(WholeNumber(1, 1'000'000).description(""))
       ->excludes(concurrency)
       ->capture_default_str()
       ->type_name("N");
   load->add_option_function<std::string>(
-          "--duration",
-          [options](const std::string& text) {
-            const absl::StatusOr<std::chrono::nanoseconds> duration = ParseDuration(text);
-            if (!duration.ok()) throw CLI::ValidationError("--duration", std::string(duration.status().message()));
-            options->plan.duration = *duration;
-          },
+          "--duration", [options](const std::string& text) { options->plan.duration = DurationOf("--duration", text); },
           "No call begins after this time: 500ms, 30s, 5m; 10s without --duration and --calls")
       ->type_name("D");
+  load->add_option_function<std::string>(
+          "--warm-up", [options](const std::string& text) { options->plan.warm_up = DurationOf("--warm-up", text); },
+          "First make calls for so long that are not counted: connections and caches may not be what is to be measured")
+      ->type_name("D");
   load->add_option("--calls", options->plan.calls, "No more calls than this; with --duration, what comes first")
-      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()).description(""))
+      ->check(PositiveNumber())
       ->type_name("N");
 }
 
@@ -195,7 +216,8 @@ void AddLoadCommand(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<LoadOptions>();
   CLI::App* load = app.add_subcommand("load", "Make many calls at a steady pace, and show what became of them");
   load->add_option("ID", options->ids,
-                   "The users to get, in turn; u-{1..1000} is a thousand. Without any, the first that list shows");
+                   "The users to get, in turn; u-{1..1000} is a thousand. Without any, the first that list shows")
+      ->check(Text());
   AddPaceOptions(load, options);
   load->add_option_function<std::string>(
           "--mix",

@@ -23,6 +23,7 @@ ordered_json PlanJson(const LoadPlan& plan) {
   } else {
     json["concurrency"] = plan.concurrency;
   }
+  if (plan.warm_up) json["warm_up_s"] = Seconds(*plan.warm_up);
   if (plan.duration) json["duration_s"] = Seconds(*plan.duration);
   if (plan.calls) json["calls"] = *plan.calls;
   return json;
@@ -35,6 +36,7 @@ ordered_json LatencyJson(const LatencyHistogram& latency) {
           {"mean", Milliseconds(latency.mean())},
           {"p50", Milliseconds(latency.Percentile(0.5))},
           {"p90", Milliseconds(latency.Percentile(0.9))},
+          {"p95", Milliseconds(latency.Percentile(0.95))},
           {"p99", Milliseconds(latency.Percentile(0.99))},
           {"p99.9", Milliseconds(latency.Percentile(0.999))},
           {"max", Milliseconds(latency.max())}};

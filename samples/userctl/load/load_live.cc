@@ -22,12 +22,13 @@ double Seconds(std::chrono::nanoseconds duration) { return std::chrono::duration
 
 }  // namespace
 
-LoadLive::LoadLive(StatusLine::Style style, const LoadPlan& plan)
+LoadLive::LoadLive(StatusLine::Style style, const LoadPlan& plan, size_t transitions_told)
     : plan_(plan),
       began_(steady_clock::now()),
       every_(style == StatusLine::Style::kRewritten ? std::chrono::nanoseconds(kRewrittenEvery) : kLineEvery),
       line_(style, every_),
-      measured_at_(began_) {}
+      measured_at_(began_),
+      transitions_told_(transitions_told) {}
 
 void LoadLive::Update(const LoadTally& tally, const CircuitLog& circuits) {
   TellTransitions(circuits);
@@ -64,8 +65,12 @@ std::string LoadLive::Text(const LoadTally& tally, const CircuitLog::States& cir
   const int64_t calls = tally.calls - measured_.calls;
   const int64_t failed = tally.failed - measured_.failed;
   const LatencyHistogram latency = tally.ok_latency.Since(measured_.ok_latency);
-  std::string text = absl::StrFormat("load %d s: %d calls/s", std::llround(Seconds(now - began_)),
-                                     std::llround(static_cast<double>(calls) / seconds));
+  std::string text = absl::StrFormat("load %d s: ", std::llround(Seconds(now - began_)));
+  // First of all, because a narrow terminal cuts the end off.
+  for (const auto& [compartment, state] : circuits) {
+    absl::StrAppend(&text, Printable(compartment), " ", std::string(userclient::CircuitStateName(state)), ", ");
+  }
+  absl::StrAppend(&text, std::llround(static_cast<double>(calls) / seconds), " calls/s");
   if (failed > 0) {
     absl::StrAppendFormat(&text, ", %.1f %% failed", 100 * static_cast<double>(failed) / static_cast<double>(calls));
   }
@@ -73,9 +78,6 @@ std::string LoadLive::Text(const LoadTally& tally, const CircuitLog::States& cir
     absl::StrAppend(&text, ", p50 ", LatencyText(latency.Percentile(0.5)), ", p99 ", LatencyText(latency.Percentile(0.99)));
   }
   absl::StrAppend(&text, ", ", tally.in_flight(), " in flight");
-  for (const auto& [compartment, state] : circuits) {
-    absl::StrAppend(&text, ", ", Printable(compartment), " ", std::string(userclient::CircuitStateName(state)));
-  }
   return text;
 }
 

@@ -14,7 +14,8 @@ namespace userctl {
 /// Tells on standard error how a load is going.
 class LoadLive {
  public:
-  LoadLive(StatusLine::Style style, const LoadPlan& plan);
+  /// `transitions_told`: how many changes of breakers are no news.
+  LoadLive(StatusLine::Style style, const LoadPlan& plan, size_t transitions_told);
 
   /// To be called often; it tells when it is time to.
   void Update(const LoadTally& tally, const CircuitLog& circuits);
@@ -34,7 +35,7 @@ class LoadLive {
   /// When that was measured, and what there was then.
   std::chrono::steady_clock::time_point measured_at_;
   LoadTally measured_;
-  size_t transitions_told_ = 0;
+  size_t transitions_told_;
   bool bound_told_ = false;
 };
 

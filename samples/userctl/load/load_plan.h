@@ -17,6 +17,8 @@ struct LoadPlan {
   int max_in_flight = 10'000;
   /// Closed loop: so many callers, each of which waits for its answer before it makes its next call.
   int concurrency = 1;
+  /// So long before that, calls like those of the plan are made and not counted.
+  std::optional<std::chrono::nanoseconds> warm_up{};
   /// It ends when either is reached; calls under way then go on to their end.
   std::optional<std::chrono::nanoseconds> duration{};
   std::optional<int64_t> calls{};

@@ -17,7 +17,7 @@ struct LoadResult {
   LoadPlan plan{};
   std::string target{};
   std::chrono::steady_clock::time_point began{};
-  /// Until the last call had ended.
+  /// Until the last call had ended, and the time was over that calls had to begin in.
   std::chrono::nanoseconds elapsed{};
   LoadTally tally{};
   /// Open loop: due, and not begun until the time was over, because too many were under way or this machine was too slow.

@@ -1,12 +1,17 @@
+#include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "latency_chart.h"
 #include "load_result.h"
+#include "userctl/duration.h"
 #include "userctl/printable.h"
 #include "userctl/text_table.h"
 
@@ -42,7 +47,11 @@ std::string Headline(const LoadResult& result) {
     if (tally.cut_off > 0)
       absl::StrAppend(&text, ", which cut off ", Count(tally.cut_off, "call", "calls"), " that are not counted");
   }
-  return text + "\n";
+  text += "\n";
+  if (result.plan.warm_up) {
+    absl::StrAppend(&text, "after a warm-up of ", DurationText(*result.plan.warm_up), ", which is not counted\n");
+  }
+  return text;
 }
 
 std::string Codes(const LoadTally& tally, size_t width) {
@@ -172,24 +181,39 @@ std::string LateStarts(const LoadResult& result) {
   return text;
 }
 
-void AddLatencies(TextTable& table, const std::string& name, const LatencyHistogram& latency) {
-  if (latency.count() == 0) return;
-  TextTable::Row row = {name};
-  for (const std::chrono::nanoseconds value : {latency.min(), latency.mean(), latency.Percentile(0.5), latency.Percentile(0.9),
-                                               latency.Percentile(0.99), latency.Percentile(0.999), latency.max()}) {
-    row.push_back(Cell(LatencyText(value)));
+TextTable::Row LatencyRow(const std::string& name, const LatencyHistogram& latency) {
+  TextTable::Row row = {name, LatencyText(latency.min()), LatencyText(latency.mean())};
+  for (const double share : {0.5, 0.9, 0.95, 0.99, 0.999}) row.push_back(LatencyText(latency.Percentile(share)));
+  row.push_back(LatencyText(latency.max()));
+  for (std::string& cell : row) cell = Cell(cell);
+  return row;
+}
+
+/// A line for the calls that are OK, and one for those that failed. Where they are too long for the terminal, a column for each.
+std::string LatencyTable(const std::vector<TextTable::Row>& rows, size_t width) {
+  TextTable table;
+  for (const TextTable::Row& row : rows) table.Add(row);
+  std::string text = table.ToText(width);
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  const bool fits = std::all_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.size() <= width; });
+  if (fits) return text;
+
+  TextTable upright;
+  for (size_t i = 0; i < rows[0].size(); ++i) {
+    TextTable::Row line;
+    for (const TextTable::Row& row : rows) line.push_back(row[i]);
+    upright.Add(std::move(line));
   }
-  table.Add(std::move(row));
+  return upright.ToText(width);
 }
 
 std::string Latencies(const LoadResult& result, size_t width) {
   const LoadTally& tally = result.tally;
   if (tally.ok_latency.count() + tally.failed_latency.count() == 0) return "";
-  TextTable table;
-  table.Add({"LATENCY", "MIN", "MEAN", "P50", "P90", "P99", "P99.9", "MAX"});
-  AddLatencies(table, "OK", tally.ok_latency);
-  AddLatencies(table, "failed", tally.failed_latency);
-  return absl::StrCat(table.ToText(width), "\n", DrawLatencies(LatencyBars(tally.ok_latency, tally.failed_latency), width));
+  std::vector<TextTable::Row> rows = {{"LATENCY", "MIN", "MEAN", "P50", "P90", "P95", "P99", "P99.9", "MAX"}};
+  if (tally.ok_latency.count() > 0) rows.push_back(LatencyRow("OK", tally.ok_latency));
+  if (tally.failed_latency.count() > 0) rows.push_back(LatencyRow("failed", tally.failed_latency));
+  return absl::StrCat(LatencyTable(rows, width), "\n", DrawLatencies(LatencyBars(tally.ok_latency, tally.failed_latency), width));
 }
 
 std::string Examples(const LoadTally& tally) {
