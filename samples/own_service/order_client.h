@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -8,8 +9,9 @@
 
 namespace orders {
 
-/// The client of orders.v1.OrderService: one line for each RPC around userclient's core. Deadlines, retries, breaker,
-/// compartments and hot reload come with it, as the service config says. A handle; copy it freely. *Thread-safe.*
+/// The client of orders.v1.OrderService: one line for each RPC around userclient's core. Deadlines, retries or hedges, breaker,
+/// compartments and hot reload come with it, as the service config says; reports, observers and snapshots are those of every
+/// client. A handle; copy it freely. *Thread-safe.*
 class OrderClient {
  public:
   /// *Errors:* as userclient::UserClient::Create. `options` must name a service config: the built-in one knows no orders.
@@ -36,6 +38,9 @@ class OrderClient {
     return service_.Open(list_orders_, std::move(request), std::move(options));
   }
 
+  /// What breakers, channels and endpoints are like at the moment.
+  userclient::ClientSnapshot Snapshot() const { return service_.Snapshot(); }
+  bool WaitReady(std::chrono::nanoseconds timeout) const { return service_.WaitReady(timeout); }
   bool Shutdown(std::chrono::nanoseconds timeout) const { return service_.Shutdown(timeout); }
 
  private:
@@ -53,7 +58,8 @@ class OrderClient {
   userclient::UnaryMethod<Stub, v1::GetOrderRequest, v1::GetOrderResponse> get_order_ =
       service_.Unary("GetOrder", &Stub::GetOrder);
   userclient::ServerStreamMethod<Stub, v1::ListOrdersRequest, v1::ListOrdersResponse> list_orders_ =
-      service_.ServerStream<v1::ListOrdersRequest, v1::ListOrdersResponse>("ListOrders", &Stub::ListOrders, {.advance = Advance});
+      service_.ServerStream<v1::ListOrdersRequest, v1::ListOrdersResponse>(
+          "ListOrders", &Stub::ListOrders, {.advance = Advance, .idle_timeout = std::chrono::seconds(5)});
 };
 
 }  // namespace orders

@@ -13,16 +13,22 @@
 #include <iostream>
 #include <mutex>
 #include <optional>
+#include <regex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "connection.h"
+#include "url.h"
 
 namespace profile_service {
 namespace {
@@ -32,9 +38,37 @@ constexpr std::chrono::seconds kLastWords(1);
 constexpr int kBacklog = 511;
 constexpr std::size_t kLongestBody = 64 << 10;
 
+/// Whether everybody agrees on where the body ends. What this server takes for the next request, a proxy that shares its
+/// connections may have taken for the rest of somebody else's body.
+bool IsFramedWell(const httplib::Request& request) {
+  for (const auto& [name, value] : request.headers) {
+    if (name.find_first_of(" \t") != std::string::npos) return false;
+  }
+  const std::size_t lengths = request.get_header_value_count("Content-Length");
+  const std::size_t codings = request.get_header_value_count("Transfer-Encoding");
+  if (lengths + codings > 1) return false;
+  if (codings == 1) return absl::EqualsIgnoreCase(request.get_header_value("Transfer-Encoding"), "chunked");
+  const std::string length = request.get_header_value("Content-Length");
+  return lengths == 0 || (!length.empty() && length.find_first_not_of("0123456789") == std::string::npos);
+}
+
+/// Before the library goes on with a request whose headers have come.
+void Prepare(httplib::Request& request) {
+  // A part of a profile is of no use to anybody: ranges are passed over, as RFC 9110 allows.
+  request.ranges.clear();
+  // The library would look for a route by the decoded path, in which a slash of an id is like any other.
+  request.path = std::string(PathOf(request.target));
+  // RFC 9112, 6.3: then there is no body. The library would wait for the end of the connection.
+  const bool may_have_body = request.method != "GET" && request.method != "HEAD";
+  if (may_have_body && !request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+    request.headers.emplace("Content-Length", "0");
+  }
+}
+
 /// The library reads no body of these, whatever their headers say; what was sent would be taken for the next request.
 bool BringsAnUnreadBody(const httplib::Request& request) {
-  return request.method != "POST" && (request.has_header("Content-Length") || request.has_header("Transfer-Encoding"));
+  const bool has_length = request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0";
+  return request.method != "POST" && (has_length || request.has_header("Transfer-Encoding"));
 }
 
 /// What this thread serves at the moment.
@@ -124,16 +158,14 @@ class ServerOfConnections : public Base {
   /// Later versions want to be told who is there.
   template <class AnyStream>
   bool Process(AnyStream& stream, bool close_afterwards, bool& closed) {
-    // A part of a profile is of no use to anybody: ranges are passed over, as RFC 9110 allows.
-    const auto ignore_ranges = [](httplib::Request& request) { request.ranges.clear(); };
-    if constexpr (requires { this->process_request(stream, close_afterwards, closed, ignore_ranges); }) {
-      return this->process_request(stream, close_afterwards, closed, ignore_ranges);
+    if constexpr (requires { this->process_request(stream, close_afterwards, closed, Prepare); }) {
+      return this->process_request(stream, close_afterwards, closed, Prepare);
     } else {
       std::string remote, local;
       int remote_port = 0, local_port = 0;
       stream.get_remote_ip_and_port(remote, remote_port);
       stream.get_local_ip_and_port(local, local_port);
-      return this->process_request(stream, remote, remote_port, local, local_port, close_afterwards, closed, ignore_ranges);
+      return this->process_request(stream, remote, remote_port, local, local_port, close_afterwards, closed, Prepare);
     }
   }
 
@@ -175,6 +207,8 @@ std::string TitleOf(int status) {
       return "The request is wrong";
     case 404:
       return "There is nothing here";
+    case 405:
+      return "The method is not for this path";
     case 408:
       return "The request took too long to come";
     case 413:
@@ -206,26 +240,33 @@ class HttpServer::Impl {
     server_.set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(options_.limits.idle).count());
     server_.Configure(options_.limits, options_.threads / 2);
     server_.set_payload_max_length(kLongestBody);
-    server_.set_default_headers({{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}});
-    server_.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    server_.set_default_headers(
+        {{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}, {"Accept-Ranges", "none"}});
+    server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       present_request.emplace(request, [may_ask = request.version == "HTTP/1.1"] { return present_connection->IsGone(may_ask); });
       present_log = Json::object();
       response.set_header("X-Request-Id", present_request->id());
       // A compressed body would be inflated to whatever size.
       const bool encoded = request.has_header("Content-Encoding");
-      if (encoded || BringsAnUnreadBody(request)) Distrust(response);
-      if (!encoded) return Server::HandlerResponse::Unhandled;
-      response.status = 415;
+      const bool framed_well = IsFramedWell(request);
+      if (sends_away_ || !framed_well || encoded || BringsAnUnreadBody(request)) Distrust(response);
+      if (framed_well && !encoded) return Server::HandlerResponse::Unhandled;
+      response.status = framed_well ? 415 : 400;
       return Server::HandlerResponse::Handled;
     });
     server_.set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
       Fill(response, Problem(500, "This service failed", "The log tells more."));
     });
-    server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    server_.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
       if (present_connection->request_overdue()) response.status = 408;
       if (present_connection->request_too_long()) response.status = 413;
       // Refused by the parser, which reads no further.
       if (!present_request || response.status == 413) Distrust(response);
+      const std::string allowed = response.status == 404 && response.body.empty() ? MethodsOf(request.path) : "";
+      if (!allowed.empty()) {
+        response.status = 405;
+        response.set_header("Allow", allowed);
+      }
       // Answers of handlers have their body.
       if (response.body.empty()) Fill(response, Problem(response.status, TitleOf(response.status), kSeeReadme));
     });
@@ -253,6 +294,16 @@ class HttpServer::Impl {
     const bool v6 = wanted->host.find(':') != std::string::npos;
     address_ = absl::StrCat(v6 ? "[" : "", wanted->host, v6 ? "]" : "", ":", port);
     return absl::OkStatus();
+  }
+
+  void Get(const std::string& pattern, Handler handler) {
+    routes_.push_back({.methods = "GET, HEAD", .pattern = std::regex(pattern)});
+    server_.Get(pattern, Wrap(std::move(handler)));
+  }
+
+  void Post(const std::string& pattern, Handler handler) {
+    routes_.push_back({.methods = "POST", .pattern = std::regex(pattern)});
+    server_.Post(pattern, Wrap(std::move(handler)));
   }
 
   httplib::Server::Handler Wrap(Handler handler) {
@@ -283,6 +334,8 @@ class HttpServer::Impl {
     while (!ended_ && !server_.is_running()) changed_.wait_for(lock, std::chrono::milliseconds(1));
   }
 
+  void SendAway() { sends_away_ = true; }
+
   bool Stop(std::chrono::nanoseconds limit) {
     if (!listener_.joinable()) return true;
     server_.connections().StopWaiting();
@@ -294,7 +347,6 @@ class HttpServer::Impl {
     return changed_.wait_for(lock, limit, [this] { return ended_; });
   }
 
-  Server& server() { return server_; }
   const std::string& address() const { return address_; }
   int under_way() const { return under_way_; }
 
@@ -303,6 +355,20 @@ class HttpServer::Impl {
 
   /// Threads that are left for probes and scrapes, however many requests are under way.
   static int Reserve(int threads) { return std::max(1, threads / 8); }
+
+  struct Route {
+    std::string methods;
+    std::regex pattern;
+  };
+
+  /// What a path can be asked for with, as `Allow` wants it; empty if there is no such path.
+  std::string MethodsOf(const std::string& path) const {
+    std::vector<std::string> methods;
+    for (const Route& route : routes_) {
+      if (std::regex_match(path, route.pattern)) methods.push_back(route.methods);
+    }
+    return absl::StrJoin(methods, ", ");
+  }
 
   static void Distrust(httplib::Response& response) {
     present_connection->Distrust();
@@ -351,9 +417,11 @@ class HttpServer::Impl {
 
   const HttpServerOptions options_;
   Server server_;
+  std::vector<Route> routes_;
   std::string address_;
   std::thread listener_;
   std::atomic<int> under_way_ = 0;
+  std::atomic<bool> sends_away_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ended_ = false;
@@ -369,15 +437,13 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Bind(HttpServerOptions o
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
-void HttpServer::Get(const std::string& pattern, Handler handler) {
-  impl_->server().Get(pattern, impl_->Wrap(std::move(handler)));
-}
-void HttpServer::Post(const std::string& pattern, Handler handler) {
-  impl_->server().Post(pattern, impl_->Wrap(std::move(handler)));
-}
+void HttpServer::Get(const std::string& pattern, Handler handler) { impl_->Get(pattern, std::move(handler)); }
+void HttpServer::Post(const std::string& pattern, Handler handler) { impl_->Post(pattern, std::move(handler)); }
 void HttpServer::Start() { impl_->Start(); }
 const std::string& HttpServer::address() const { return impl_->address(); }
 int HttpServer::requests_under_way() const { return impl_->under_way(); }
+void HttpServer::SendAway() { impl_->SendAway(); }
+
 bool HttpServer::Stop(std::chrono::nanoseconds limit) { return impl_->Stop(limit); }
 
 }  // namespace profile_service

@@ -41,7 +41,8 @@ class HttpServer {
   /// As Stop, for a second; then it closes the connections, whatever goes on there, and waits for the handlers alone.
   ~HttpServer();
 
-  /// `pattern` is a regular expression for the whole path. Before Start only.
+  /// `pattern` is a regular expression for the whole path as it was sent: parts that are anybody's choice are percent-encoded
+  /// (url.h). A path that is there for another method only is answered with 405. Before Start only.
   void Get(const std::string& pattern, Handler handler);
   void Post(const std::string& pattern, Handler handler);
 
@@ -49,6 +50,9 @@ class HttpServer {
   /// "127.0.0.1:8080", with the port that was taken.
   const std::string& address() const;
   int requests_under_way() const;
+  /// From now on every answer is the last one on its connection, and says so: who keeps his goes elsewhere with the next request,
+  /// instead of sending it into a connection that Stop closes.
+  void SendAway();
   /// Takes no more connections, closes those that are idle, and waits for the requests under way. False: that took longer.
   bool Stop(std::chrono::nanoseconds limit);
 

@@ -70,6 +70,9 @@ bool IsPrintable(std::string_view text) {
 
 absl::StatusOr<std::chrono::nanoseconds> TimeoutOf(const httplib::Request& request, const TimeoutRules& rules) {
   if (!request.has_header("X-Request-Timeout")) return std::min(rules.usual, rules.longest);
+  if (request.get_header_value_count("X-Request-Timeout") > 1) {
+    return absl::InvalidArgumentError("X-Request-Timeout: is there more than once");
+  }
   const std::string text = request.get_header_value("X-Request-Timeout");
   absl::Duration timeout;
   if (!absl::ParseDuration(text, &timeout) || timeout <= absl::ZeroDuration()) {

@@ -42,7 +42,7 @@ class Inbound {
   bool gone() const { return is_gone_(); }
 
   /// Options for calls that end when this request does: with its deadline, its trace context, its id. *Errors:* INVALID_ARGUMENT
-  /// for an X-Request-Timeout that is no duration.
+  /// for an X-Request-Timeout that is no duration, or more than one.
   absl::StatusOr<userclient::CallOptions> Options(const TimeoutRules& rules, std::stop_token stop) const;
 
  private:

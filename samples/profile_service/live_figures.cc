@@ -1,5 +1,6 @@
 #include "live_figures.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,21 @@ int64_t NowInSeconds() {
 
 std::string NowAsText() { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()); }
 
+/// The same codes as are 4xx over HTTP (failure.h).
+bool IsDeclined(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Json OrNull(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
 
 std::string Describe(const userclient::CircuitTransition& transition) {
@@ -30,7 +46,8 @@ std::string Describe(const userclient::CircuitTransition& transition) {
     absl::StrAppend(&text, ")");
   }
   if (transition.open_for > std::chrono::nanoseconds::zero()) {
-    absl::StrAppend(&text, "; tries again in ", absl::FormatDuration(absl::FromChrono(transition.open_for)));
+    absl::StrAppend(&text, "; tries again in ",
+                    absl::FormatDuration(absl::Ceil(absl::FromChrono(transition.open_for), absl::Milliseconds(100))));
   }
   return text;
 }
@@ -72,6 +89,7 @@ const char* SeverityOf(userclient::ClientEvent::Kind kind) {
 void LiveFigures::Second::Add(const Second& other) {
   calls += other.calls;
   failed += other.failed;
+  declined += other.declined;
   rejected += other.rejected;
   cancelled += other.cancelled;
   attempts += other.attempts;
@@ -88,13 +106,36 @@ LiveFigures::Second& LiveFigures::Present(std::string_view compartment) {
   return second;
 }
 
+LiveFigures::EndpointSecond& LiveFigures::PresentOf(const std::string& peer) {
+  const int64_t now = NowInSeconds();
+  auto found = endpoints_.find(peer);
+  if (found == endpoints_.end()) {
+    std::erase_if(endpoints_, [now](const auto& endpoint) {
+      return std::all_of(endpoint.second.begin(), endpoint.second.end(),
+                         [now](const EndpointSecond& second) { return second.number <= now - static_cast<int64_t>(kSeconds); });
+    });
+    found = endpoints_.try_emplace(endpoints_.size() < kMostEndpoints ? peer : kOthers).first;
+  }
+  EndpointSecond& second = found->second[static_cast<std::size_t>(now) % kSeconds];
+  if (second.number != now) second = {.number = now};
+  return second;
+}
+
 void LiveFigures::OnAttemptEnd(const userclient::ObservedCall& call, const userclient::ObservedAttempt& /*attempt*/,
                                const userclient::AttemptReport& report, userclient::CallState* /*state*/) {
   const std::lock_guard lock(mutex_);
   Second& present = Present(call.compartment);
   ++present.attempts;
   // Also what was given up for the sake of another attempt, or of the caller.
-  if (!report.status.ok() && report.status.code() != absl::StatusCode::kCancelled) ++present.failed_attempts;
+  const bool failed = !report.status.ok() && report.status.code() != absl::StatusCode::kCancelled;
+  if (failed) ++present.failed_attempts;
+  // gRPC does not say where an attempt was that nobody answered.
+  const bool against_server = failed && !IsDeclined(report.status);
+  if (report.peer.empty() && !against_server) return;
+  EndpointSecond& endpoint = PresentOf(report.peer);
+  ++endpoint.attempts;
+  if (against_server) ++endpoint.failed;
+  endpoint.took += report.duration;
 }
 
 void LiveFigures::OnCallEnd(const userclient::ObservedCall& call, const userclient::CallReport& report,
@@ -109,6 +150,7 @@ void LiveFigures::OnCallEnd(const userclient::ObservedCall& call, const userclie
     return;
   }
   if (!status.ok()) ++present.failed;
+  if (!report.rejection && IsDeclined(status)) ++present.declined;
   if (report.rejection) {
     ++present.rejected;
   } else {
@@ -143,6 +185,7 @@ Json LiveFigures::SeriesJson(const std::string& name, const Series& series, int6
   Json json = {{"name", name},
                {"calls", Json::array()},
                {"failed", Json::array()},
+               {"declined", Json::array()},
                {"rejected", Json::array()},
                {"cancelled", Json::array()},
                {"attempts", Json::array()},
@@ -155,6 +198,7 @@ Json LiveFigures::SeriesJson(const std::string& name, const Series& series, int6
     const Second& second = kept.number == number ? kept : nothing;
     json["calls"].push_back(second.calls);
     json["failed"].push_back(second.failed);
+    json["declined"].push_back(second.declined);
     json["rejected"].push_back(second.rejected);
     json["cancelled"].push_back(second.cancelled);
     json["attempts"].push_back(second.attempts);
@@ -165,6 +209,7 @@ Json LiveFigures::SeriesJson(const std::string& name, const Series& series, int6
   json["recent"] = {{"seconds", kRecentSeconds},
                     {"calls", recent.calls},
                     {"failed", recent.failed},
+                    {"declined", recent.declined},
                     {"rejected", recent.rejected},
                     {"cancelled", recent.cancelled},
                     {"attempts", recent.attempts},
@@ -174,12 +219,36 @@ Json LiveFigures::SeriesJson(const std::string& name, const Series& series, int6
   return json;
 }
 
+Json LiveFigures::EndpointJson(const std::string& peer, const EndpointSeries& series, int64_t now) {
+  Json json = {{"peer", peer}, {"attempts", Json::array()}, {"failed", Json::array()}};
+  int64_t attempts = 0;
+  int64_t failed = 0;
+  std::chrono::duration<double, std::milli> took{};
+  for (int64_t number = now - static_cast<int64_t>(kSeconds) + 1; number < now; ++number) {
+    const EndpointSecond& kept = series[static_cast<std::size_t>(number) % kSeconds];
+    const EndpointSecond second = kept.number == number ? kept : EndpointSecond{};
+    json["attempts"].push_back(second.attempts);
+    json["failed"].push_back(second.failed);
+    if (number < now - kRecentSeconds) continue;
+    attempts += second.attempts;
+    failed += second.failed;
+    took += second.took;
+  }
+  json["recent"] = {{"seconds", kRecentSeconds},
+                    {"attempts", attempts},
+                    {"failed", failed},
+                    {"mean", attempts == 0 ? Json(nullptr) : Json(took.count() / static_cast<double>(attempts))}};
+  return json;
+}
+
 Json LiveFigures::ToJson() const {
   std::map<std::string, Series, std::less<>> compartments;
+  std::map<std::string, EndpointSeries> endpoints;
   std::deque<Json> events;
   {
     const std::lock_guard lock(mutex_);
     compartments = compartments_;
+    endpoints = endpoints_;
     events = events_;
   }
   const int64_t now = NowInSeconds();
@@ -193,7 +262,18 @@ Json LiveFigures::ToJson() const {
       all[i].Add(series[i]);
     }
   }
-  return {{"newest", now - 1}, {"all", SeriesJson("all", all, now)}, {"compartments", std::move(by_name)}, {"events", events}};
+  Json by_peer = Json::array();
+  for (const auto& [peer, series] : endpoints) {
+    const bool used = std::any_of(series.begin(), series.end(), [now](const EndpointSecond& second) {
+      return second.number > now - static_cast<int64_t>(kSeconds);
+    });
+    if (used) by_peer.push_back(EndpointJson(peer, series, now));
+  }
+  return {{"newest", now - 1},
+          {"all", SeriesJson("all", all, now)},
+          {"compartments", std::move(by_name)},
+          {"endpoints", std::move(by_peer)},
+          {"events", events}};
 }
 
 }  // namespace profile_service

@@ -117,6 +117,7 @@ void ArmSecondSignal(const sigset_t& signals) {
 /// the limit is cancelled, and answered with 503.
 bool Drain(const Flags& flags, Lifecycle& lifecycle, HttpServer& server, const userclient::UserClient& client) {
   lifecycle.Drain();
+  server.SendAway();
   std::this_thread::sleep_for(flags.drain_notice);
   const bool answered = server.Stop(flags.drain_limit);
   if (!answered) std::cerr << "profile_service: requests took longer than --drain-limit and were cut off" << std::endl;

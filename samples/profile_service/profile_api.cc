@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "call_group.h"
 #include "failure.h"
+#include "url.h"
 #include "userclient/rejection.h"
 
 namespace profile_service {
@@ -69,15 +70,17 @@ absl::StatusOr<user::v1::ListUsersRequest> ParseList(const httplib::Request& req
 
 }  // namespace
 
-Answer ProfileApi::Get(const Inbound& inbound, const std::string& user_id) {
+Answer ProfileApi::Get(const Inbound& inbound, const std::string& encoded_id) {
+  const absl::StatusOr<std::string> user_id = PercentDecoded(encoded_id);
+  if (!user_id.ok()) return Wrong(std::string(user_id.status().message()));
   CallGroup group;
   const absl::StatusOr<userclient::CallOptions> options = inbound.Options(timeouts_, group.stop());
   if (!options.ok()) return Wrong(std::string(options.status().message()));
 
   user::v1::GetUserRequest user;
-  user.set_user_id(user_id);
+  user.set_user_id(*user_id);
   user::v1::StreamActivityRequest activity;
-  activity.set_user_id(user_id);
+  activity.set_user_id(*user_id);
   Profile profile;
   group.Add(client_.GetUserAsync(std::move(user), *options), profile.user);
   group.Add<user::v1::ActivityEvent>(client_.StreamActivity(std::move(activity), *options), [&](user::v1::ActivityEvent event) {
@@ -87,9 +90,9 @@ Answer ProfileApi::Get(const Inbound& inbound, const std::string& user_id) {
   });
 
   const absl::Status status = group.Wait([&] { return inbound.gone(); });
-  if (absl::IsNotFound(status)) memory_.Forget(user_id);
-  if (!status.ok()) return inbound.gone() ? GoneAnswer() : Fallback(user_id, status);
-  memory_.Remember(user_id, profile);
+  if (absl::IsNotFound(status)) memory_.Forget(*user_id);
+  if (!status.ok()) return inbound.gone() ? GoneAnswer() : Fallback(*user_id, status);
+  memory_.Remember(*user_id, profile);
   Json json = ToJson(profile);
   json["source"] = "user service";
   return JsonAnswer(200, json);
@@ -142,7 +145,7 @@ Answer ProfileApi::Create(const Inbound& inbound) {
   const absl::Status status = group.Wait([&] { return inbound.gone(); });
   if (!status.ok()) return inbound.gone() ? GoneAnswer() : FailureAnswer(status);
   Answer answer = JsonAnswer(201, ToJson(created.user()));
-  answer.headers.emplace_back("Location", absl::StrCat("/profiles/", created.user().user_id()));
+  answer.headers.emplace_back("Location", absl::StrCat("/profiles/", PercentEncoded(created.user().user_id())));
   return answer;
 }
 

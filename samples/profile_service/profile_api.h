@@ -18,7 +18,8 @@ class ProfileApi {
 
   /// GET /profiles/{id}: the user and its activity, asked for at the same time. While the user service cannot give them, the
   /// last answer stands in, marked with "source": "fallback" and X-Profile-Source.
-  Answer Get(const Inbound& inbound, const std::string& user_id);
+  /// `encoded_id` as it stands in the path.
+  Answer Get(const Inbound& inbound, const std::string& encoded_id);
 
   /// GET /profiles?page_size=&page_token=: a page of users.
   Answer List(const Inbound& inbound);

@@ -21,8 +21,10 @@ namespace profile_service {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::RawClient;
 using ::testing::StartsWith;
 
@@ -35,6 +37,7 @@ class Served {
     server_->Get("/text", [](const Inbound&) { return Answer{.body = "0123456789"}; });
     server_->Get("/much", [](const Inbound&) { return Answer{.body = std::string(64 << 20, 'x')}; });
     server_->Post("/text", [](const Inbound& inbound) { return Answer{.body = inbound.http().body}; });
+    server_->Get("/part/([^/]+)", [](const Inbound& inbound) { return Answer{.body = inbound.http().matches[1]}; });
     server_->Get("/gone", [this](const Inbound& inbound) {
       const auto deadline = std::chrono::steady_clock::now() + 30s;
       while (!inbound.gone() && !let_go_ && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
@@ -132,11 +135,85 @@ TEST(HttpServerTest, ABodyThatIsNotReadIsNoRequest) {
   EXPECT_EQ(answers.rfind("HTTP/1.1"), 0u) << answers;
 }
 
+class WrongFramingTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(WrongFramingTest, IsRefusedAndWhatFollowsIsNoRequest) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\n" + GetParam() + "\r\n\r\n" + "GET /text HTTP/1.1\r\nHost: test\r\n\r\n");
+
+  const std::string answers = client.ReadAll();
+  EXPECT_THAT(answers, StartsWith("HTTP/1.1 400"));
+  EXPECT_EQ(answers.rfind("HTTP/1.1"), 0u) << answers;
+}
+
+INSTANTIATE_TEST_SUITE_P(, WrongFramingTest,
+                         ::testing::Values("Content-Length: 0\r\nContent-Length: 34", "Content-Length: none",
+                                           "Content-Length: -1", "Content-Length: +0", "Content-Length : 34",
+                                           "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked",
+                                           "Transfer-Encoding: chunked\r\nContent-Length: 5",
+                                           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"));
+
+// As `curl -X POST` sends it.
+TEST(HttpServerTest, WithoutALengthThereIsNoBody) {
+  Served served({.limits = {.request = 1h}});
+  const RawClient client(served.port());
+
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Content-Length: 0\r\n")));
+}
+
+TEST(HttpServerTest, WithoutABodyTheConnectionGoesOn) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("DELETE /text HTTP/1.1\r\nHost: test\r\n\r\nGET /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 405"), EndsWith("\r\n\r\n0123456789")));
+}
+
+TEST(HttpServerTest, AMethodThatAPathDoesNotHaveIsToldFromAPathThatIsNotThere) {
+  Served served;
+  const auto answer = [&](const std::string& line) {
+    const RawClient client(served.port());
+    client.Send(line + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    return client.ReadAll();
+  };
+
+  EXPECT_THAT(answer("DELETE /text"), AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD, POST\r\n")));
+  EXPECT_THAT(answer("POST /part/1"), AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD\r\n")));
+  EXPECT_THAT(answer("DELETE /nothing"), AllOf(StartsWith("HTTP/1.1 404"), Not(HasSubstr("Allow:"))));
+}
+
+TEST(HttpServerTest, APathIsTakenAsItWasSent) {
+  Served served;
+  const auto answer = [&](const std::string& target) {
+    const RawClient client(served.port());
+    client.Send("GET " + target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    return client.ReadAll();
+  };
+
+  EXPECT_THAT(answer("/part/a%2Fb?c=d"), EndsWith("\r\n\r\na%2Fb"));
+  EXPECT_THAT(answer("/part/a/b"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(answer("http://test/part/a"), EndsWith("\r\n\r\na"));
+}
+
+TEST(HttpServerTest, RangesAreNotPromised) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("HEAD /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), AllOf(HasSubstr("Accept-Ranges: none\r\n"), Not(HasSubstr("bytes"))));
+}
+
 TEST(HttpServerTest, EndsWhateverAClientDoes) {
   Served served({.limits = {.request = 1h}});
   const RawClient client(served.port());
   client.Send("POST /text HTTP/1.1\r\nHost: test\r\nContent-Length: 60000\r\nExpect: 100-continue\r\n\r\n");
-  ASSERT_EQ(client.Read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  ASSERT_EQ(client.ReadExactly(25), "HTTP/1.1 100 Continue\r\n\r\n");
   auto dribbling = std::async(std::launch::async, [&] { return client.DribbleUntilAnswered(); });
 
   EXPECT_FALSE(served.server().Stop(100ms));
@@ -164,7 +241,7 @@ TEST(HttpServerTest, AClientThatOnlySendsNoMoreGetsItsAnswer) {
   client.EndSending();
 
   // It has been asked whether it is still there, and says nothing against it.
-  ASSERT_EQ(client.Read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  ASSERT_EQ(client.ReadExactly(25), "HTTP/1.1 100 Continue\r\n\r\n");
   served.LetGo();
 
   const std::string answer = client.ReadAll();

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
 #include "failure.h"
 #include "inbound.h"
 #include "latency_histogram.h"
+#include "live_figures.h"
 #include "profile_memory.h"
+#include "url.h"
 
 namespace profile_service {
 namespace {
@@ -81,6 +84,12 @@ TEST(InboundTest, TheHeaderLengthensTheTimeoutUpToTheLongest) {
 
   EXPECT_THAT(*usual->timeout, AllOf(Le(1s), Ge(500ms)));
   EXPECT_THAT(*longer->timeout, AllOf(Le(3s), Ge(2s)));
+}
+
+TEST(InboundTest, OfTwoTimeoutsNobodyKnowsWhichIsMeant) {
+  const auto options = OptionsOf({{"X-Request-Timeout", "1s"}, {"X-Request-Timeout", "2s"}});
+
+  EXPECT_TRUE(absl::IsInvalidArgument(options.status()));
 }
 
 TEST(InboundTest, AHeaderThatIsNoDurationIsRefused) {
@@ -167,6 +176,60 @@ Profile ProfileOf(const std::string& email) {
 }
 
 constexpr ProfileMemory::Clock::time_point kStart(1h);
+
+TEST(LiveFiguresTest, EndpointsHaveAnEnd) {
+  LiveFigures figures;
+  const userclient::ObservedClient client;
+  const userclient::ObservedCall call = {.client = client};
+  const auto attempt_at = [&](int endpoint) {
+    figures.OnAttemptEnd(call, {}, {.peer = "ipv4:10.0.0.1:" + std::to_string(endpoint)}, nullptr);
+  };
+
+  for (int i = 0; i < 2 * static_cast<int>(LiveFigures::kMostEndpoints); ++i) attempt_at(i);
+
+  const Json endpoints = figures.ToJson()["endpoints"];
+  EXPECT_EQ(endpoints.size(), LiveFigures::kMostEndpoints + 1);
+  EXPECT_EQ(
+      std::count_if(endpoints.begin(), endpoints.end(), [](const Json& one) { return one["peer"] == LiveFigures::kOthers; }), 1);
+}
+
+TEST(LiveFiguresTest, AttemptsThatNobodyAnsweredAreThereIfTheyFailed) {
+  LiveFigures figures;
+  const userclient::ObservedClient client;
+  const userclient::ObservedCall call = {.client = client};
+
+  figures.OnAttemptEnd(call, {}, {.status = absl::CancelledError()}, nullptr);
+  figures.OnAttemptEnd(call, {}, {.status = absl::NotFoundError("no such user")}, nullptr);
+  const Json before = figures.ToJson()["endpoints"];
+  figures.OnAttemptEnd(call, {}, {.status = absl::UnavailableError("refused")}, nullptr);
+  const Json after = figures.ToJson()["endpoints"];
+
+  EXPECT_EQ(before.size(), 0u);
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0]["peer"], "");
+}
+
+TEST(UrlTest, APathIsWhatStandsBeforeTheQuery) {
+  EXPECT_EQ(PathOf("/profiles/a%2Fb?x=/y#z"), "/profiles/a%2Fb");
+  EXPECT_EQ(PathOf("http://host:80/profiles?x"), "/profiles");
+  EXPECT_EQ(PathOf("https://host"), "/");
+  EXPECT_EQ(PathOf("*"), "*");
+}
+
+TEST(UrlTest, AnySegmentComesThroughEncodedAndDecoded) {
+  std::string every_byte;
+  for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
+
+  EXPECT_EQ(PercentEncoded("a/b c+d%ä"), "a%2Fb%20c%2Bd%25%C3%A4");
+  EXPECT_EQ(*PercentDecoded(PercentEncoded(every_byte)), every_byte);
+  EXPECT_EQ(*PercentDecoded("u%2d1+2"), "u-1+2");
+}
+
+TEST(UrlTest, APercentSignWithoutTwoDigitsIsRefused) {
+  for (const char* segment : {"%", "a%4", "%zz", "%u0031", "100%"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(PercentDecoded(segment).status())) << segment;
+  }
+}
 
 TEST(ProfileMemoryTest, GivesTheLatestAnswerUntilItIsTooOld) {
   ProfileMemory memory(10s);

@@ -308,6 +308,14 @@ TEST_F(ProfileServiceTest, AWrongBodyIsNamed) {
   EXPECT_EQ(Parsed(bad_email)["fields"][0]["field"], "email");
 }
 
+TEST_F(ProfileServiceTest, AnIdMayHaveAnySigns) {
+  const ProfileServiceProcess service(server_.address(), Flags());
+
+  EXPECT_EQ(Parsed(service.Get("/profiles/%75%2D1"))["user_id"], "u-1");
+  EXPECT_EQ(Parsed(service.Get("/profiles/a%2Fb%0A"))["code"], "NOT_FOUND");
+  EXPECT_THAT(Parsed(service.Get("/profiles/100%"))["detail"].get<std::string>(), HasSubstr("no percent-encoding"));
+}
+
 TEST_F(ProfileServiceTest, WhatIsNotThereIsAnsweredInJsonToo) {
   const ProfileServiceProcess service(server_.address(), Flags());
 
@@ -364,6 +372,30 @@ TEST_F(ProfileServiceTest, TheStatusHasTheSnapshotAndTheFigures) {
   EXPECT_THAT(status["live"]["all"]["calls"], SizeIs(119));
   EXPECT_THAT(status["live"]["compartments"], SizeIs(2));
   EXPECT_GT(status["live"]["all"]["recent"]["p99"].get<double>(), 0);
+  ASSERT_THAT(status["live"]["endpoints"], SizeIs(1));
+  const Json endpoint = status["live"]["endpoints"][0];
+  EXPECT_EQ(endpoint["peer"], "ipv4:" + server_.address());
+  EXPECT_THAT(endpoint["attempts"], SizeIs(119));
+  EXPECT_EQ(endpoint["recent"]["attempts"], 2);
+  EXPECT_EQ(endpoint["recent"]["failed"], 0);
+  EXPECT_GT(endpoint["recent"]["mean"].get<double>(), 0);
+}
+
+TEST_F(ProfileServiceTest, AServerThatFailsIsToldFromOneThatSaysNo) {
+  const ProfileServiceProcess service(server_.address(), Flags());
+  server_.Script("ListUsers", {Fail(absl::StatusCode::kUnavailable)});
+  ASSERT_EQ(service.Get("/profiles/nobody").status, 404);
+  ASSERT_EQ(service.Get("/profiles").status, 503);
+
+  const Json live = Parsed(service.GetUntil("/status.json", [](const httplib::Response& answer) {
+    return Parsed(answer)["live"]["all"]["recent"]["calls"] == 3;
+  }))["live"];
+
+  const Json recent = live["all"]["recent"];
+  EXPECT_GE(recent["declined"], 1);
+  EXPECT_EQ(recent["failed"].get<int>() - recent["declined"].get<int>(), 1);
+  ASSERT_THAT(live["endpoints"], SizeIs(1));
+  EXPECT_EQ(live["endpoints"][0]["recent"]["failed"], 1);
 }
 
 TEST_F(ProfileServiceTest, MetricsAreThere) {
@@ -401,6 +433,24 @@ TEST_F(ProfileServiceTest, AfterSigtermItAnswersWhatIsUnderWayAndTakesNoMore) {
   EXPECT_EQ(answered.status, 200);
   EXPECT_EQ(ended.exit_status, 0);
   EXPECT_EQ(ended.err, "");
+}
+
+TEST_F(ProfileServiceTest, SendsThoseAwayWhoKeepTheirConnections) {
+  std::vector<std::string> flags = Flags();
+  flags.insert(flags.end(), {"--drain-notice", "1s"});
+  ProfileServiceProcess service(server_.address(), flags);
+  httplib::Client client(service.host(), service.port());
+  client.set_keep_alive(true);
+  const httplib::Result before = client.Get("/healthz");
+
+  service.program().Signal(SIGTERM);
+  service.GetUntil("/readyz", [](const httplib::Response& answer) { return answer.status == 503; });
+  const httplib::Result draining = client.Get("/healthz");
+
+  ASSERT_TRUE(before && draining);
+  EXPECT_NE(before->get_header_value("Connection"), "close");
+  EXPECT_EQ(draining->status, 200);
+  EXPECT_EQ(draining->get_header_value("Connection"), "close");
 }
 
 TEST_F(ProfileServiceTest, WhatTakesLongerThanTheDrainLimitIsCutOff) {

@@ -44,6 +44,16 @@ std::string RawClient::Read(std::size_t most) const {
   return bytes;
 }
 
+std::string RawClient::ReadExactly(std::size_t size) const {
+  std::string bytes;
+  while (bytes.size() < size) {
+    const std::string some = Read(size - bytes.size());
+    if (some.empty()) break;
+    bytes += some;
+  }
+  return bytes;
+}
+
 std::string RawClient::ReadAll() const {
   std::string all;
   for (std::string some = Read(4096); !some.empty(); some = Read(4096)) all += some;

@@ -27,6 +27,8 @@ class RawClient {
   bool AwaitAnything(std::chrono::milliseconds limit) const;
   /// What comes at once, at most this much; empty: nothing more comes.
   std::string Read(std::size_t most) const;
+  /// Exactly this much, in however many pieces it comes; less if nothing more comes.
+  std::string ReadExactly(std::size_t size) const;
   /// Everything until the server closes the connection, or nothing came for half a minute.
   std::string ReadAll() const;
 

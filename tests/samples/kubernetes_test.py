@@ -208,7 +208,28 @@ class KubernetesTest(unittest.TestCase):
 
         notice = seconds(flags(service)["drain-notice"])
         self.assertGreater(notice, readiness["periodSeconds"] * readiness["failureThreshold"])
-        self.assertGreater(grace, notice + seconds(flags(service)["drain-limit"]))
+        # The README: what is cut off has up to two seconds more.
+        self.assertGreater(grace, notice + seconds(flags(service)["drain-limit"]) + 2)
+
+    def test_pods_may_do_no_more_than_they_must(self):
+        for deployment in ("user-server", "profile-service"):
+            with self.subTest(deployment=deployment):
+                pod = find("Deployment", deployment)["spec"]["template"]["spec"]
+                may = container(find("Deployment", deployment))["securityContext"]
+
+                self.assertIs(pod["automountServiceAccountToken"], False)
+                self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
+                self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+                self.assertIs(may["allowPrivilegeEscalation"], False)
+                self.assertIs(may["readOnlyRootFilesystem"], True)
+                self.assertEqual(may["capabilities"], {"drop": ["ALL"]})
+
+    def test_a_node_that_is_drained_leaves_a_pod(self):
+        budget = find("PodDisruptionBudget", "profile-service")["spec"]
+        deployment = find("Deployment", "profile-service")["spec"]
+
+        self.assertEqual(budget["selector"], deployment["selector"])
+        self.assertLess(budget["maxUnavailable"], deployment["replicas"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 namespace userclient {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using testing::Program;
 using ::testing::StartsWith;
@@ -92,6 +95,50 @@ TEST(OwnServiceTest, EveryOrderComesOnceThoughTheStreamBreaksTwice) {
   EXPECT_EQ(listed.exit_status, 0);
   EXPECT_EQ(listed.out, kAllOrders);
   EXPECT_EQ(listed.err, "3 attempts\n");
+}
+
+TEST(OwnServiceTest, ObserverAndSnapshotTellOfTheCircuit) {
+  const OrderServer server({"--flaky"});
+
+  const Program::Result repeated = Orders(server, "repeat", "o-1");
+
+  EXPECT_EQ(repeated.exit_status, 0);
+  EXPECT_THAT(repeated.err, StartsWith("reads: closed -> open\n"));
+  EXPECT_THAT(repeated.out, ContainsRegex("^50 calls: [0-9]+ OK, [1-9][0-9]* refused by the open circuit\n"));
+  EXPECT_THAT(repeated.out, HasSubstr("\"name\":\"reads\",\"methods\":[\"orders.v1.OrderService/GetOrder\"]"));
+  EXPECT_THAT(repeated.out, HasSubstr("\"breaker\":{\"state\":\"open\""));
+}
+
+std::string TextOf(const std::string& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// From `begin` to the first `end` after it.
+std::string Cut(const std::string& text, const std::string& begin, const std::string& end) {
+  const std::size_t from = text.find(begin);
+  const std::size_t to = text.find(end, from);
+  if (from == std::string::npos || to == std::string::npos) {
+    ADD_FAILURE() << "there is no " << begin << " in\n" << text;
+    return "";
+  }
+  return text.substr(from, to + end.size() - from);
+}
+
+TEST(OwnServiceTest, HedgesAsTheReadmeSays) {
+  const OrderServer server({"--flaky"});
+  std::string config = TextOf(ORDERS_CONFIG);
+  const std::string retries = Cut(config, "\"retryPolicy\"", "}");
+  const std::string hedges = Cut(TextOf(ORDERS_README), "\"hedgingPolicy\"", "}");
+  config.replace(config.find(retries), retries.size(), hedges);
+  const std::string file = ::testing::TempDir() + "/hedged_orders.json";
+  std::ofstream(file) << config;
+
+  const Program::Result repeated = Program({READ_ORDERS_PROGRAM, server.address(), file, "repeat", "o-1"}).Wait();
+
+  EXPECT_EQ(repeated.exit_status, 0) << repeated.err;
+  EXPECT_THAT(repeated.out, ContainsRegex("\"hedges\":[1-9]"));
+  EXPECT_THAT(repeated.out, HasSubstr("\"retries\":0"));
 }
 
 TEST(OwnServiceTest, AnotherServersConfigIsRefused) {
