@@ -15,7 +15,7 @@ constexpr int kEventsAPage = 100;
 }  // namespace
 
 ActivityStream::ActivityStream(CallEnvironment& environment, std::shared_ptr<LiveStreams> live_streams, UserStore& store,
-                               grpc::CallbackServerContext* context, std::string request)
+                               grpc::CallbackServerContext* context, std::optional<std::string> request)
     : SendingStream(environment, std::move(live_streams), "StreamActivity", context),
       store_(store),
       request_(std::move(request)) {}

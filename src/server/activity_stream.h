@@ -16,7 +16,7 @@ class ActivityStream final : public SendingStream<grpc::ServerWriteReactor<grpc:
  public:
   /// The store outlives the call.
   ActivityStream(CallEnvironment& environment, std::shared_ptr<LiveStreams> live_streams, UserStore& store,
-                 grpc::CallbackServerContext* context, std::string request);
+                 grpc::CallbackServerContext* context, std::optional<std::string> request);
 
  private:
   void Step() override;
@@ -25,7 +25,7 @@ class ActivityStream final : public SendingStream<grpc::ServerWriteReactor<grpc:
   absl::Status LoadPage();
 
   UserStore& store_;
-  const std::string request_;
+  const std::optional<std::string> request_;
   bool parsed_ = false;
   ActivityQuery query_;
   // How many events are still wanted; absent: all.

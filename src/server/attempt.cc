@@ -152,7 +152,8 @@ void ThrowAsTold() { throw std::runtime_error("thrown because a fault says so");
 
 absl::Status CancelledByGrpc() { return absl::CancelledError("cancelled"); }
 
-std::string ContentOf(const grpc::ByteBuffer& buffer) {
+std::optional<std::string> ContentOf(const grpc::ByteBuffer& buffer) {
+  if (!buffer.Valid()) return std::nullopt;
   std::vector<grpc::Slice> slices;
   std::string content;
   content.reserve(buffer.Length());

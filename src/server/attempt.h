@@ -71,8 +71,8 @@ absl::Status CancelledByGrpc();
 /// What the fault `throw` does in the place of a handler.
 [[noreturn]] void ThrowAsTold();
 
-/// The bytes of a message.
-std::string ContentOf(const grpc::ByteBuffer& buffer);
+/// The bytes of a message; nullopt if none came, which is not the same as an empty one.
+std::optional<std::string> ContentOf(const grpc::ByteBuffer& buffer);
 grpc::ByteBuffer BufferOf(const std::string& content);
 /// Bytes that are no message.
 grpc::ByteBuffer GarbageBuffer();

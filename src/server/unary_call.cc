@@ -17,7 +17,7 @@ UnaryCall::UnaryCall(CallEnvironment& environment, std::string_view method, grpc
     : attempt_(environment, method, context), response_(response), handler_(std::move(handler)), request_(ContentOf(*request)) {}
 
 void UnaryCall::Arrive() {
-  if (absl::Status allowed = attempt_.Arrive(request_); !allowed.ok()) return End(allowed);
+  if (absl::Status allowed = attempt_.Arrive(request_.value_or("")); !allowed.ok()) return End(allowed);
   const Fault* const fault = attempt_.fault();
   if (fault == nullptr) return Handle();
 

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,7 @@ namespace userclient::internal {
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   /// Fills `response` or fails; may throw. Runs at most once.
-  using Handler = std::function<absl::Status(std::string_view request, std::string& response)>;
+  using Handler = std::function<absl::Status(std::optional<std::string_view> request, std::string& response)>;
 
   /// `method` without its service; must live as long as the server.
   static grpc::ServerUnaryReactor* Start(CallEnvironment& environment, std::string_view method,
@@ -47,7 +48,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   Attempt attempt_;
   grpc::ByteBuffer* const response_;
   const Handler handler_;
-  const std::string request_;
+  const std::optional<std::string> request_;
   grpc::Alarm delay_;
   // Set before gRPC hears of the reactor, so OnCancel sees it.
   bool hangs_ = false;

@@ -1,5 +1,7 @@
 #include "server/user_service.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "server/activity_stream.h"
@@ -20,7 +22,7 @@ UserServiceImpl::UserServiceImpl(UserStore& store, std::shared_ptr<UserFeed> fee
 template <typename Request, typename Response>
 UnaryCall::Handler UserServiceImpl::HandlerFor(absl::StatusOr<Response> (UserMethods::*method)(const Request&, Violations)
                                                    const) const {
-  return [this, method](std::string_view bytes, std::string& out) -> absl::Status {
+  return [this, method](std::optional<std::string_view> bytes, std::string& out) -> absl::Status {
     Request request;
     Violations violations;
     if (absl::Status parsed = ParseRequest(bytes, request, violations); !parsed.ok()) return parsed;
@@ -48,8 +50,8 @@ grpc::ServerUnaryReactor* UserServiceImpl::CreateUser(grpc::CallbackServerContex
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* UserServiceImpl::StreamActivity(grpc::CallbackServerContext* context,
                                                                             const grpc::ByteBuffer* request) {
-  const std::string bytes = ContentOf(*request);
-  return BeginStream<ActivityStream>(bytes, environment_, live_streams_, store_, context, bytes);
+  const std::optional<std::string> bytes = ContentOf(*request);
+  return BeginStream<ActivityStream>(bytes.value_or(""), environment_, live_streams_, store_, context, bytes);
 }
 
 grpc::ServerReadReactor<grpc::ByteBuffer>* UserServiceImpl::BatchCreateUsers(grpc::CallbackServerContext* context,
@@ -59,8 +61,8 @@ grpc::ServerReadReactor<grpc::ByteBuffer>* UserServiceImpl::BatchCreateUsers(grp
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* UserServiceImpl::WatchUsers(grpc::CallbackServerContext* context,
                                                                         const grpc::ByteBuffer* request) {
-  const std::string bytes = ContentOf(*request);
-  return BeginStream<WatchStream>(bytes, environment_, live_streams_, feed_, context, bytes);
+  const std::optional<std::string> bytes = ContentOf(*request);
+  return BeginStream<WatchStream>(bytes.value_or(""), environment_, live_streams_, feed_, context, bytes);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* UserServiceImpl::LookupUsers(grpc::CallbackServerContext* context) {

@@ -106,11 +106,16 @@ absl::Status Violations::ToStatus() const {
   return status;
 }
 
-absl::Status ParseRequest(std::string_view bytes, google::protobuf::Message& request, Violations& violations) {
+absl::Status ParseRequest(std::optional<std::string_view> received, google::protobuf::Message& request, Violations& violations) {
   const google::protobuf::Descriptor& descriptor = *request.GetDescriptor();
   const auto not_a_message = [&descriptor] {
     return absl::InternalError(absl::StrCat("the request is no ", std::string(descriptor.full_name())));
   };
+  if (!received) {
+    return absl::InternalError(
+        absl::StrCat("the call ended before there was a whole request, a ", std::string(descriptor.full_name())));
+  }
+  const std::string_view bytes = *received;
   if (request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
 
   // Either no message at all, or one with a string that is not UTF-8. Read without a schema, the strings can be told apart.

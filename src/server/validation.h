@@ -2,6 +2,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,9 +26,9 @@ class Violations {
   std::vector<std::pair<std::string, std::string>> violations_;
 };
 
-/// Parses a request; a string that is not UTF-8 is a violation of its field, and left out. *Errors:* INTERNAL for bytes that are
-/// no message at all.
-absl::Status ParseRequest(std::string_view bytes, google::protobuf::Message& request, Violations& violations);
+/// Parses what came as a request; a string that is not UTF-8 is a violation of its field, and left out. *Errors:* INTERNAL for
+/// bytes that are no message at all, and if none came.
+absl::Status ParseRequest(std::optional<std::string_view> received, google::protobuf::Message& request, Violations& violations);
 
 void Validate(const user::v1::GetUserRequest& request, Violations& violations);
 /// Of the page_token only what can be seen without the store.

@@ -21,7 +21,7 @@ absl::Status ExpiredToken() {
 }  // namespace
 
 WatchStream::WatchStream(CallEnvironment& environment, std::shared_ptr<LiveStreams> live_streams, std::shared_ptr<UserFeed> feed,
-                         grpc::CallbackServerContext* context, std::string request)
+                         grpc::CallbackServerContext* context, std::optional<std::string> request)
     : SendingStream(environment, std::move(live_streams), "WatchUsers", context),
       feed_(std::move(feed)),
       request_(std::move(request)) {}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/stream_reactor.h"
@@ -16,7 +17,7 @@ namespace userclient::internal {
 class WatchStream final : public SendingStream<grpc::ServerWriteReactor<grpc::ByteBuffer>> {
  public:
   WatchStream(CallEnvironment& environment, std::shared_ptr<LiveStreams> live_streams, std::shared_ptr<UserFeed> feed,
-              grpc::CallbackServerContext* context, std::string request);
+              grpc::CallbackServerContext* context, std::optional<std::string> request);
 
  private:
   enum class State { kArrived, kSubscribing, kWatching, kLoading };
@@ -30,7 +31,7 @@ class WatchStream final : public SendingStream<grpc::ServerWriteReactor<grpc::By
   void SendPosition();
 
   const std::shared_ptr<UserFeed> feed_;
-  const std::string request_;
+  const std::optional<std::string> request_;
 
   State state_ = State::kArrived;
   std::unique_ptr<UserFeed::Subscription> subscription_;

@@ -97,6 +97,24 @@ class PlainClient {
     });
   }
 
+  /// A call that ends before its request has come.
+  grpc::Status EndWithoutRequest(const std::string& method) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    grpc::CompletionQueue queue;
+    const auto call = grpc::GenericStub(channel_).PrepareCall(&context, method, &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    call->WritesDone(nullptr);
+    queue.Next(&tag, &ok);
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    queue.Next(&tag, &ok);
+    return status;
+  }
+
   const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
   user::v1::UserService::Stub& stub() { return *stub_; }
 

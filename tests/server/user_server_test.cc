@@ -130,6 +130,22 @@ TEST(UserServerTest, BytesThatAreNoRequestAreInternal) {
   EXPECT_EQ(outcome.status.error_message(), "the request is no user.v1.GetUserRequest");
 }
 
+/// An empty request is one that could be meant; ListUsers and WatchUsers would even answer it.
+class UnfinishedRequestTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(UnfinishedRequestTest, IsInternalAndNoEmptyRequest) {
+  auto server = StartServer();
+
+  const grpc::Status status = PlainClient(server->address()).EndWithoutRequest("/user.v1.UserService/" + GetParam());
+
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_message(), "the call ended before there was a whole request, a user.v1." + GetParam() + "Request");
+}
+
+INSTANTIATE_TEST_SUITE_P(, UnfinishedRequestTest,
+                         ::testing::Values("GetUser", "ListUsers", "CreateUser", "StreamActivity", "WatchUsers"),
+                         [](const auto& test) { return test.param; });
+
 TEST(UserServerTest, RepeatedCreateReturnsTheFirstResult) {
   auto server = StartServer();
   PlainClient client(server->address());
