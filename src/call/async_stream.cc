@@ -208,6 +208,7 @@ void AsyncStream::StopReading() {
 }
 
 void AsyncStream::GiveUpAttempt() {
+  if (progressed_) context_->KeepPeer();
   context_->grpc().TryCancel();
   StopReading();
 }
@@ -278,6 +279,12 @@ absl::Status AsyncStream::StatusOfAttempt() const {
   if (silent_) {
     return absl::DeadlineExceededError(
         absl::StrCat("the server was silent for ", absl::FormatDuration(absl::FromChrono(last_ended_ - last_message_))));
+  }
+  if (ended_with_.error_code() == grpc::StatusCode::CANCELLED && ended_with_.error_message().empty() && !cancelled()) {
+    // With Finish behind the reads, as everywhere, gRPC 1.83 forgets what it had against a message.
+    return absl::CancelledError(
+        "cancelled, not by the caller, and for no reason that is given: by the server, or by a newer gRPC because a message was "
+        "larger than is allowed or could not be decompressed");
   }
   return ToAbslStatus(ended_with_);
 }

@@ -80,7 +80,10 @@ void AttemptContext::CancelOn(const std::stop_token& stop, const std::stop_token
   if (shutdown.stop_possible()) cancel_on_shutdown_.emplace(shutdown, Cancel{context_});
 }
 
+void AttemptContext::KeepPeer() { kept_peer_ = peer(); }
+
 std::string AttemptContext::peer() const {
+  if (!kept_peer_.empty()) return kept_peer_;
   std::string peer = context_->peer();
   for (const std::string_view scheme : {"ipv4:", "ipv6:", "unix", "vsock:", "inproc"}) {
     if (peer.starts_with(scheme)) return peer;

@@ -25,6 +25,10 @@ class AttemptContext {
 
   grpc::ClientContext& grpc() { return *context_; }
 
+  /// Remembers the peer, which gRPC forgets of an attempt that is cancelled. Only of one that the server has begun to answer:
+  /// until then gRPC may repeat it over another connection, and the name that it has (1.51) may go with the first one.
+  void KeepPeer();
+
   /// While this lives, either of the two cancels the attempt.
   void CancelOn(const std::stop_token& stop, const std::stop_token& shutdown);
 
@@ -32,7 +36,7 @@ class AttemptContext {
   Pushback pushback() const;
   /// The server had sent response headers with metadata in them. (Headers without any look to a C++ caller like none at all.)
   bool ReceivedHeaders() const { return !context_->GetServerInitialMetadata().empty(); }
-  /// As gRPC names it; empty if there was no connection, for which gRPC gives the target.
+  /// As gRPC names it; empty, where gRPC gives the target: if there was no connection, or the attempt ended before any answer.
   std::string peer() const;
   void CopyMetadata(ResponseMetadata& metadata) const;
 
@@ -46,6 +50,7 @@ class AttemptContext {
   std::optional<grpc::ClientContext> own_;
   std::unique_ptr<grpc::ClientContext> inherited_;
   grpc::ClientContext* context_;
+  std::string kept_peer_;
   std::optional<std::stop_callback<Cancel>> cancel_on_stop_;
   std::optional<std::stop_callback<Cancel>> cancel_on_shutdown_;
 };

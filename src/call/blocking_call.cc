@@ -45,9 +45,10 @@ absl::Status CallBlocking(ClientCore& core, const MethodPlan& plan, const CallOp
   if (compartment.limiter() != nullptr) {
     seat = TakeSeat(compartment, deadline.at, options, pass.cancelled());
     if (!seat && interruption.requested()) return recorder.Finish(CancelledWhileWaiting(), CallEnd::kCancelled, Now());
-    if (!seat || deadline.at - Now() < kShortestUsefulBudget) {
-      return recorder.Reject(Rejection::kBulkheadFull, BulkheadFull(compartment), Now());
-    }
+    const TimePoint now = Now();
+    if (!seat) return recorder.Reject(Rejection::kBulkheadFull, BulkheadFull(compartment), now);
+    // What was waited may have left too little time for any server.
+    if (deadline.at - now < kShortestUsefulBudget) return recorder.Reject(Rejection::kDeadlineTooShort, DeadlineTooShort(), now);
   }
 
   // Attempts, until the retry plan says done.

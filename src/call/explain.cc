@@ -23,7 +23,7 @@ void AppendAttempt(const AttemptReport& attempt, size_t number, std::string& tex
   absl::StrAppend(&text, "\n  ", number, ". ", std::string(AttemptReasonName(attempt.reason)), " at ",
                   ForPeople(attempt.started));
   if (attempt.waited.count() > 0) absl::StrAppend(&text, " (waited ", ForPeople(attempt.waited), ")");
-  absl::StrAppend(&text, ", ", attempt.peer.empty() ? "no connection" : attempt.peer, ", ", ForPeople(attempt.duration), ": ",
+  absl::StrAppend(&text, ", ", attempt.peer.empty() ? "peer not known" : attempt.peer, ", ", ForPeople(attempt.duration), ": ",
                   CodeName(attempt.status.code()));
   if (!attempt.status.message().empty()) absl::StrAppend(&text, " \"", std::string(attempt.status.message()), "\"");
 }
@@ -92,9 +92,11 @@ std::string_view CallEndName(CallEnd end) {
 }
 
 std::string Explain(const CallReport& report) {
-  std::string text = absl::StrCat(report.method, ": ", CodeName(report.code), " after ", ForPeople(report.duration), " of ",
-                                  ForPeople(report.budget), ", ", report.attempts.size(),
-                                  report.attempts.size() == 1 ? " attempt" : " attempts", ", compartment ", report.compartment);
+  std::string text = absl::StrCat(report.method, ": ", CodeName(report.code), " after ", ForPeople(report.duration));
+  // A watch has no deadline.
+  if (report.budget.count() > 0) absl::StrAppend(&text, " of ", ForPeople(report.budget));
+  absl::StrAppend(&text, ", ", report.attempts.size(), report.attempts.size() == 1 ? " attempt" : " attempts", ", compartment ",
+                  report.compartment);
   for (size_t i = 0; i < report.attempts.size(); ++i) AppendAttempt(report.attempts[i], i + 1, text);
   if (report.code != absl::StatusCode::kOk)
     absl::StrAppend(&text, "\n  no further attempt: ", std::string(CallEndName(report.end)));

@@ -130,6 +130,15 @@ TEST_P(BulkheadTest, AndNotPastItsDeadline) {
   occupant.Cancel();
 }
 
+TEST_P(BulkheadTest, ACallWithTooLittleTimeIsToldSoAndNotThatSeatsAreTaken) {
+  Connect(R"("maxConcurrentCalls": 1)");
+
+  const absl::Status refused = GetUser({.timeout = 1ms});
+
+  EXPECT_EQ(RejectionOf(refused), Rejection::kDeadlineTooShort);
+  EXPECT_EQ(refused.code(), StatusCode::kDeadlineExceeded);
+}
+
 TEST_P(BulkheadTest, WaitingForASeatCanBeCancelled) {
   server_->Script("GetUser", {Hang()});
   Connect(R"("maxConcurrentCalls": 1, "maxWait": "1000s")");

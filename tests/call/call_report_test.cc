@@ -62,6 +62,19 @@ TEST_F(CallReportTest, TravelsInTheStatusOfACallThatFailed) {
   EXPECT_EQ(carried->compartment, given.compartment);
 }
 
+TEST_F(CallReportTest, KnowsNoPeerWhereNobodyAnswered) {
+  const UserClient client = ConnectTo(server_->address(), RetryConfig({.max_attempts = 2}));
+  ASSERT_TRUE(client.WaitReady(30s));
+  server_->Script("GetUser", {Hang()});
+
+  const auto user = client.GetUser(AskFor("u-1"), {.timeout = 100ms});
+  const std::optional<CallReport> report = ReportOf(user.status());
+
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->attempts[0].peer, "");
+  EXPECT_THAT(Explain(*report), HasSubstr(", peer not known, "));
+}
+
 class DeadlineTooShortTest : public CallReportTest, public ::testing::WithParamInterface<std::chrono::nanoseconds> {};
 
 TEST_P(DeadlineTooShortTest, IsRefusedAndSendsNothing) {
@@ -105,6 +118,12 @@ TEST(ExplainTest, TellsACallThatNeededARetry) {
             "user.v1.UserService/GetUser: OK after 62 ms of 1.000 s, 2 attempts, compartment reads\n"
             "  1. first attempt at 0 ns, ipv4:127.0.0.2:50051, 1.5 ms: UNAVAILABLE \"draining\"\n"
             "  2. retry at 60 ms (waited 58 ms), ipv4:127.0.0.3:50051, 2 ms: OK");
+}
+
+TEST(ExplainTest, TellsNoBudgetOfAWatchThatHasNone) {
+  const CallReport report = {.method = "user.v1.UserService/WatchUsers", .compartment = "streams", .duration = 2s};
+
+  EXPECT_EQ(Explain(report), "user.v1.UserService/WatchUsers: OK after 2.000 s, 0 attempts, compartment streams");
 }
 
 TEST(ExplainTest, TellsWhyThereWasNoFurtherAttempt) {

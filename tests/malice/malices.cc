@@ -208,6 +208,11 @@ std::vector<Malice> WrongMessages() {
        .behaviour = EndWith({{"grpc-status", "0"}}),
        .ends = {StatusCode::kInternal, StatusCode::kUnimplemented},
        .stream_ends = {StatusCode::kOk}},
+      // gRPC (1.51) does not look behind the first of a unary call, and so does not see the end.
+      {.name = "TwoMessages",
+       .behaviour = EndWellWith(Message() + Message()),
+       .ends = {StatusCode::kDeadlineExceeded, StatusCode::kInternal, StatusCode::kUnimplemented, StatusCode::kOk},
+       .endless = true},
       {.name = "UnknownPrefixFlag",
        .behaviour = EndWellWith("\x07" + BigEndian(2, 4) + "ab"),
        .ends = {StatusCode::kInternal},
@@ -334,6 +339,13 @@ std::vector<Malice> OddStatuses() {
       http("Http503", "503", {StatusCode::kUnavailable}),
       http("Http504", "504", {StatusCode::kUnavailable}),
       http("HttpNoNumber", "ok", {StatusCode::kUnknown, StatusCode::kInternal, StatusCode::kUnavailable}),
+      // gRPC (1.51) takes what only announces an answer for the answer.
+      {.name = "Http103First",
+       .behaviour = AnswerWith([](uint32_t stream) {
+         return Headers(stream, {{":status", "103"}, {"link", "</a>"}}) + ResponseHeaders(stream) + Data(stream, Message()) +
+                Trailers(stream, {{"grpc-status", "0"}});
+       }),
+       .ends = {StatusCode::kUnknown, StatusCode::kInternal, StatusCode::kOk}},
       // A status of gRPC counts, whatever HTTP's says.
       {.name = "Http502WithStatusOk",
        .behaviour = AnswerWith([](uint32_t stream) {

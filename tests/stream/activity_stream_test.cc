@@ -140,6 +140,18 @@ TEST_F(ActivityStreamTest, AServerThatFailsForGoodIsGivenUp) {
   EXPECT_EQ(report.attempts[3].reason, AttemptReason::kResume);
 }
 
+TEST_F(ActivityStreamTest, ACancellationWithoutAReasonIsExplained) {
+  StartServers(1);
+  Connect();
+  SetFaults(R"({"faults": [{"method": "StreamActivity", "status": "CANCELLED", "message": ""}]})");
+
+  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1"));
+
+  EXPECT_EQ(stream.Next(), std::nullopt);
+  EXPECT_EQ(stream.status().code(), StatusCode::kCancelled);
+  EXPECT_THAT(stream.status().message(), ::testing::HasSubstr("not by the caller"));
+}
+
 TEST_F(ActivityStreamTest, TheDeadlineIsThatOfTheWholeStream) {
   StartServers(1);
   Connect();

@@ -183,13 +183,16 @@ TEST_F(WatchStreamTest, EndsAtATimeoutOfTheCaller) {
 TEST_F(WatchStreamTest, CancelEndsIt) {
   StartServers(1);
   Connect();
-  UserWatch watch = client_->WatchUsers();
+  CallReport report;
+  UserWatch watch = client_->WatchUsers({}, {.report = &report});
   ASSERT_TRUE(watch.WaitStarted(30s));
 
   watch.Cancel();
 
   EXPECT_EQ(watch.Next(), std::nullopt);
   EXPECT_EQ(watch.status().code(), StatusCode::kCancelled);
+  ASSERT_EQ(report.attempts.size(), 1u);
+  EXPECT_EQ(report.attempts[0].peer, "ipv4:" + addresses_[0]);
   EXPECT_TRUE(Eventually([&] { return OpenStreams() == 0; }));
 }
 
