@@ -120,8 +120,6 @@ class Advisor {
     }
   }
 
-  // The one field that waits for its engine. When it arrives, this goes, here and in docs/service_config.md.
-
   const ServiceConfig& config_;
   std::vector<std::string> notes_;
 };

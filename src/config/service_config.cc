@@ -1,5 +1,8 @@
 #include "userclient/service_config.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -71,9 +74,18 @@ absl::Status CannotRead(int error) {
 
 // The text of a file, or a little more of it than a config may have: enough for the parser to refuse it.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file) {
-  const auto close = [](std::FILE* stream) { std::fclose(stream); };
-  const std::unique_ptr<std::FILE, decltype(close)> stream(std::fopen(file.c_str(), "rb"), close);
-  if (stream == nullptr) return CannotRead(errno);
+  // Opening a named pipe that nobody writes to waits for a writer, for ever, unless it is told not to. It holds nothing then.
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return CannotRead(errno);
+  const auto close_stream = [](std::FILE* stream) { std::fclose(stream); };
+  const std::unique_ptr<std::FILE, decltype(close_stream)> stream(fdopen(descriptor, "rb"), close_stream);
+  if (stream == nullptr) {
+    const int error = errno;
+    close(descriptor);
+    return CannotRead(error);
+  }
+  // What somebody is writing is waited for.
+  if (fcntl(descriptor, F_SETFL, 0) != 0) return CannotRead(errno);
   std::string text(internal::kMostBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), stream.get()));
   if (std::ferror(stream.get()) != 0) return CannotRead(errno);

@@ -1,12 +1,18 @@
 #include "userclient/service_config.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <string>
+#include <string_view>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "config/default_service_config.h"
@@ -382,6 +388,37 @@ TEST(ServiceConfigTest, RefusesADirectory) {
   const absl::StatusOr<ServiceConfig> config = ServiceConfig::Load(directory.path());
 
   EXPECT_EQ(config.status(), absl::UnknownError(directory.path().string() + ": cannot be read: Is a directory"));
+}
+
+TEST(ServiceConfigTest, DoesNotWaitForSomebodyToWriteIntoAPipe) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path pipe = directory.path() / "pipe.json";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+
+  std::future<absl::StatusOr<ServiceConfig>> config = std::async(std::launch::async, [&] { return ServiceConfig::Load(pipe); });
+  const std::future_status ended = config.wait_for(20s);
+  // Who waits is let go, so that the test ends.
+  close(open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+
+  EXPECT_EQ(ended, std::future_status::ready);
+  EXPECT_THAT(std::string(config.get().status().message()), StartsWith(pipe.string() + ": line 1, column 1: "));
+}
+
+TEST(ServiceConfigTest, LoadsWhatSomebodyWritesIntoAPipe) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(pipe2(pipe.data(), O_CLOEXEC), 0);
+  std::future<absl::StatusOr<ServiceConfig>> config =
+      std::async(std::launch::async, [&] { return ServiceConfig::Load("/dev/fd/" + std::to_string(pipe[0])); });
+
+  for (const std::string_view part : {R"({"retryThrottling": )", R"({"maxTokens": 7, "tokenRatio": 1}})"}) {
+    // So that it may find nothing, or half of it.
+    std::this_thread::yield();
+    ASSERT_EQ(write(pipe[1], part.data(), part.size()), static_cast<ssize_t>(part.size()));
+  }
+  close(pipe[1]);
+
+  ASSERT_TRUE(config.get().ok());
+  close(pipe[0]);
 }
 
 TEST(ServiceConfigTest, RefusesAFileWithoutAnEnd) {

@@ -1,6 +1,12 @@
 #include "tls/pem_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
+#include <future>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -52,6 +58,20 @@ TEST_F(PemFileTest, SaysWhyAFileCannotBeRead) {
   EXPECT_THAT(ReadPemFile("option", "/no/such"),
               IsError(StatusCode::kNotFound, "option: cannot read /no/such: No such file or directory"));
   EXPECT_THAT(ReadPemFile("option", "/"), IsError(StatusCode::kFailedPrecondition, "option: cannot read /: Is a directory"));
+}
+
+TEST_F(PemFileTest, DoesNotWaitForSomebodyToWriteIntoAPipe) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path pipe = directory / "ca.pem";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+
+  std::future<absl::StatusOr<PemFile>> file = std::async(std::launch::async, [&] { return ReadPemFile("option", pipe); });
+  const std::future_status ended = file.wait_for(20s);
+  // Who waits is let go, so that the test ends.
+  close(open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+
+  EXPECT_EQ(ended, std::future_status::ready);
+  EXPECT_EQ(file.get()->text, "");
 }
 
 TEST_F(PemFileTest, FindsEveryCertificateBetweenOtherText) {
