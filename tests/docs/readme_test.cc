@@ -51,6 +51,26 @@ TEST(ReadmeTest, ShowsTheQuickstartAsItIs) {
   EXPECT_EQ(shown, Read("samples/quickstart/main.cc"));
 }
 
+/// All that a regular expression finds.
+std::vector<std::string> Found(const std::string& text, const std::regex& what) {
+  std::vector<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), what), end; it != end; ++it) found.push_back((*it)[1]);
+  return found;
+}
+
+TEST(ReadmeTest, HasTheNumbersThatWereMeasured) {
+  const std::string readme = Read("README.md");
+  const std::string chaos = Read("docs/chaos.md");
+  const std::string performance = Read("docs/performance.md");
+  const std::vector<std::string> failed = Found(readme, std::regex(R"((\d+ of \d+) failed)"));
+  const std::vector<std::string> instructions = Found(readme, std::regex(R"((\d+,\d+))"));
+
+  EXPECT_GE(failed.size(), 5u);
+  for (const std::string& calls : failed) EXPECT_NE(chaos.find("| " + calls + " |"), std::string::npos) << calls;
+  EXPECT_GE(instructions.size(), 4u);
+  for (const std::string& number : instructions) EXPECT_NE(performance.find("| " + number + " |"), std::string::npos) << number;
+}
+
 /// What stands between "// [name]" and "// [end]" of a source, as it reads at the left margin.
 std::map<std::string, std::string> Regions(const std::string& source) {
   std::map<std::string, std::string> regions;
@@ -101,10 +121,13 @@ TEST_P(GuideTest, ShowsEveryRegionOfItsSourceAndNoOtherCode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Guides, GuideTest,
-                         ::testing::Values(Guide{"docs/migrating.md", "tests/docs/migrating_guide.cc"},
+                         ::testing::Values(Guide{"docs/deployment.md", "tests/docs/deployment_guide.cc"},
+                                           Guide{"docs/migrating.md", "tests/docs/migrating_guide.cc"},
                                            Guide{"docs/security.md", "tests/docs/security_guide.cc"},
+                                           Guide{"docs/telemetry.md", "tests/telemetry/opentelemetry_test.cc"},
                                            Guide{"docs/testing.md", "tests/testing/guide_test.cc"},
-                                           Guide{"docs/tour.md", "tests/docs/tour_guide.cc"}));
+                                           Guide{"docs/tour.md", "tests/docs/tour_guide.cc"},
+                                           Guide{"docs/troubleshooting.md", "tests/docs/troubleshooting_guide.cc"}));
 
 TEST(MigratingTest, ShowsAServiceConfigThatCanBeUsed) {
   const std::string shown = CodeAfter(Read("docs/migrating.md"), "## Retries", "json");
@@ -126,9 +149,11 @@ TEST_P(DocumentTest, NamesOnlyFilesThatAreThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentTest,
-                         ::testing::Values("README.md", "docs/defaults.md", "docs/life_of_a_call.md", "docs/migrating.md",
+                         ::testing::Values("README.md", "docs/chaos.md", "docs/defaults.md", "docs/deployment.md",
+                                           "docs/hardening.md", "docs/life_of_a_call.md", "docs/migrating.md",
                                            "docs/operations.md", "docs/security.md", "docs/service_config.md",
-                                           "docs/telemetry.md", "docs/testing.md", "docs/tour.md", "docs/versions.md"));
+                                           "docs/sick_servers.md", "docs/telemetry.md", "docs/testing.md", "docs/tour.md",
+                                           "docs/versions.md"));
 
 }  // namespace
 }  // namespace userclient
