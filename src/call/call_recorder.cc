@@ -36,10 +36,10 @@ void CallRecorder::NoteAttempt(int number, const AttemptContext& context, const 
 absl::Status CallRecorder::Finish(absl::Status status, CallEnd end, TimePoint now) {
   CountFailure(status);
   if (status.ok() && !wants_success()) return status;
-  const bool found_no_server =
-      !attempts_.empty() && attempts_.back().peer.empty() && absl::IsUnavailable(attempts_.back().status);
-  if (found_no_server && absl::IsUnavailable(status) && plan_.trouble != nullptr) {
-    status = plan_.trouble->Explain(status, now);
+  if (plan_.trouble != nullptr && !attempts_.empty() && attempts_.back().peer.empty()) {
+    const absl::Status& last = attempts_.back().status;
+    if (absl::IsUnavailable(last) || absl::IsDeadlineExceeded(last)) plan_.trouble->NoteSilence();
+    if (absl::IsUnavailable(last) && absl::IsUnavailable(status)) status = plan_.trouble->Explain(status, now);
   }
   std::stable_sort(attempts_.begin(), attempts_.end(),
                    [](const AttemptReport& a, const AttemptReport& b) { return a.started < b.started; });

@@ -162,6 +162,7 @@ ClientCore::ClientCore(const ClientOptions& options, const google::protobuf::Ser
 }
 
 ClientCore::~ClientCore() {
+  if (maker_.trouble() != nullptr) maker_.trouble()->LookUpWith(nullptr);
   // It may still be telling something, or about to ask for itself.
   if (keeper_ != nullptr) keeper_->Stop();
   if (observers_ != nullptr) observers_->TellEnd();
@@ -241,6 +242,9 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
     observers->TellStart();
   }
   if (absl::Status status = core->keeper_->Start(); !status.ok()) return status;
+  if (ConnectionTrouble* const trouble = core->maker_.trouble(); trouble != nullptr) {
+    trouble->LookUpWith([keeper = core->keeper_.get()] { keeper->LookUpNow(); });
+  }
   return core;
 }
 

@@ -127,6 +127,11 @@ void ClientKeeper::OnConfig(const ServiceConfig& config, int version, const std:
   changed_.notify_all();
 }
 
+void ClientKeeper::LookUpNow() {
+  const std::lock_guard lock(mutex_);
+  if (watcher_ != nullptr) watcher_->LookNow();
+}
+
 std::optional<DnsWatcher::Snapshot> ClientKeeper::Resolution() {
   const std::lock_guard lock(mutex_);
   if (watcher_ == nullptr) return std::nullopt;

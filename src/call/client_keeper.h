@@ -43,6 +43,9 @@ class ClientKeeper {
   /// A new config was published; it says how often the name is looked up.
   void OnConfig(const ServiceConfig& config, int version, const std::string& subject);
 
+  /// Has the name looked up at once, as DnsWatcher::LookNow. *Never blocks.*
+  void LookUpNow();
+
   /// What is known of the name; nullopt if there is none to follow, or it is not followed any more.
   std::optional<DnsWatcher::Snapshot> Resolution();
 

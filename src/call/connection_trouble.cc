@@ -1,6 +1,7 @@
 #include "call/connection_trouble.h"
 
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "call/attempt_rules.h"
@@ -20,6 +21,16 @@ absl::Status WithReason(const absl::Status& status, const std::string& reason) {
 }
 
 }  // namespace
+
+void ConnectionTrouble::LookUpWith(std::function<void()> look_up) {
+  absl::MutexLock lock(&look_up_mutex_);
+  look_up_ = std::move(look_up);
+}
+
+void ConnectionTrouble::NoteSilence() {
+  absl::MutexLock lock(&look_up_mutex_);
+  if (look_up_) look_up_();
+}
 
 absl::Status ConnectionTrouble::Explain(const absl::Status& status, TimePoint now) {
   absl::MutexLock lock(&mutex_);

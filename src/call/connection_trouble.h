@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -28,6 +29,13 @@ class ConnectionTrouble {
   ConnectionTrouble(const ConnectionTrouble&) = delete;
   ConnectionTrouble& operator=(const ConnectionTrouble&) = delete;
 
+  /// `look_up` is called, on the thread of the call and with a lock held, for every call that has heard of no server: its servers
+  /// may have other addresses by now. Null: nothing is, any more, once this returns.
+  void LookUpWith(std::function<void()> look_up);
+
+  /// A call that has heard of no server has failed.
+  void NoteSilence();
+
   /// The status of a call that has found no connection, with the reason and what to do behind it, as soon as they are known.
   absl::Status Explain(const absl::Status& status, TimePoint now);
 
@@ -36,6 +44,8 @@ class ConnectionTrouble {
 
   const std::string target_;
   const Credentials credentials_;
+  absl::Mutex look_up_mutex_;
+  std::function<void()> look_up_ ABSL_GUARDED_BY(look_up_mutex_);
   std::stop_source stop_;
   absl::Mutex mutex_;
   bool looking_ ABSL_GUARDED_BY(mutex_) = false;

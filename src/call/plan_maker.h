@@ -31,6 +31,9 @@ class PlanMaker {
   /// For the channels of books that are made from now on.
   void SetCredentials(std::shared_ptr<grpc::ChannelCredentials> credentials) { channels_.credentials = std::move(credentials); }
 
+  /// Null for a client whose channels come from a factory.
+  ConnectionTrouble* trouble() const { return trouble_.get(); }
+
   /// A first book, or one that takes the place of `before`, whose calls go on by it until they end. What is known of the service
   /// is kept: the state of a breaker and of a limit also when their numbers change, the fill of the throttle, the kept answers,
   /// and the connections. `before` must not be used for new calls afterwards. *Errors:* those of ChannelPool::Create; `before` is

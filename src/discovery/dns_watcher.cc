@@ -38,7 +38,8 @@ DnsWatcher::~DnsWatcher() { Stop(); }
 
 void DnsWatcher::LookNow() {
   const std::lock_guard lock(mutex_);
-  look_now_ = true;
+  // Many may want it at once, and one word is enough.
+  if (std::exchange(look_now_, true)) return;
   changed_.notify_all();
 }
 
@@ -79,7 +80,7 @@ void DnsWatcher::Run() {
       look_now_ = false;
     }
     Announce(step.news, endpoints, answer.status());
-    WaitUntil(step.next, ended + std::min(kShortestGap, options_.interval));
+    WaitUntil(step.next, ended + (answer.status().ok() ? std::min(kShortestGap, options_.interval) : options_.interval));
   }
 }
 

@@ -237,6 +237,19 @@ TEST_F(EndpointsTest, AllServersMayChangeAtOnce) {
   EXPECT_TRUE(CallUntil(2, 3));
 }
 
+TEST_F(EndpointsTest, CallsThatFindNobodyHaveTheNameLookedUpAtOnce) {
+  PointTo({0});
+  Connect("1000s");
+  ASSERT_EQ(GetUser(), absl::OkStatus());
+
+  PointTo({1});
+  servers_[0].reset();
+
+  // gRPC alone would find the new address half a minute later, and tell nobody.
+  EXPECT_TRUE(Eventually([&] { return GetUser().ok() && Told(ClientEvent::Kind::kEndpointsChanged) == 1; }));
+  EXPECT_GE(client_->Snapshot().resolution->lookups, 2);
+}
+
 TEST_F(EndpointsTest, ANewConfigSaysHowOftenToLook) {
   PointTo({0});
   Connect("1000s");

@@ -213,6 +213,19 @@ TEST_F(DnsWatcherTest, LookNowDoesNotFloodTheNameServer) {
   EXPECT_GE(Clock::now() - start, 2s);
 }
 
+TEST_F(DnsWatcherTest, LookNowLeavesANameServerAloneThatHasNoAnswer) {
+  const Clock::time_point start = Clock::now();
+  const auto watcher = Watch(At(server_), listener_.Options(1h));
+
+  ASSERT_TRUE(Eventually([&] {
+    watcher->LookNow();
+    return Lookups() >= 3;
+  }));
+
+  // 1 s and 2 s, a fifth less each.
+  EXPECT_GE(Clock::now() - start, 2400ms);
+}
+
 TEST_F(DnsWatcherTest, TheSnapshotTellsOfSuccessAndFailure) {
   const auto watcher = Watch(At(server_), listener_.Options());
   listener_.AwaitNextFailure();
