@@ -14,22 +14,27 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_COMPONENTS_ALL dev tools)
 
-# userclient_debian_needs(<out> <upstream version> <package>): this very upstream version, because our libraries are static and compiled
-# against it; a newer one of C++ has another ABI.
-function(userclient_debian_needs out version package)
-  string(REGEX MATCH "^[0-9]+(\\.[0-9]+)?" release "${version}")
-  if(release MATCHES "^(.*[^0-9])?([0-9]+)$")
-    math(EXPR next "${CMAKE_MATCH_2} + 1")
-    set(${out} "${package} (>= ${release}), ${package} (<< ${CMAKE_MATCH_1}${next}~)" PARENT_SCOPE)
-  else()
-    message(FATAL_ERROR "${package}: \"${version}\" is no version")
+# userclient_debian_needs(<out> <package>): the very upstream version that is installed, because our libraries are static and compiled
+# against it; a newer one of C++ has another ABI. Debian's own number: the one in protobuf's headers is another. Not set if no such
+# package is installed.
+function(userclient_debian_needs out package)
+  execute_process(COMMAND dpkg-query --show "--showformat=\${Version}\n" ${package} OUTPUT_VARIABLE version ERROR_QUIET)
+  if(NOT version MATCHES "^((([0-9]+:)?([0-9]+\\.)?)([0-9]+))")
+    return()
   endif()
+  math(EXPR next "${CMAKE_MATCH_5} + 1")
+  set(${out} "${package} (>= ${CMAKE_MATCH_1}), ${package} (<< ${CMAKE_MATCH_2}${next}~)" PARENT_SCOPE)
 endfunction()
 
 find_program(USERCLIENT_DPKG_DEB dpkg-deb DOC "Where it is found, Debian packages are built too")
 find_program(USERCLIENT_DPKG_SHLIBDEPS dpkg-shlibdeps DOC "Finds what packages the programs depend on")
 mark_as_advanced(USERCLIENT_DPKG_DEB USERCLIENT_DPKG_SHLIBDEPS)
 if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS AND grpc_is_of_the_system AND NOT BUILD_SHARED_LIBS)
+  userclient_debian_needs(needs_grpc libgrpc++-dev)
+  userclient_debian_needs(needs_protobuf libprotobuf-dev)
+  userclient_debian_needs(needs_absl libabsl-dev)
+endif()
+if(needs_grpc AND needs_protobuf AND needs_absl)
   list(APPEND CPACK_GENERATOR DEB)
   set(CPACK_DEB_COMPONENT_INSTALL ON)
   set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -39,9 +44,6 @@ if(USERCLIENT_DPKG_DEB AND USERCLIENT_DPKG_SHLIBDEPS AND grpc_is_of_the_system A
   set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/UserclientDebianFiles.cmake)
   set(CPACK_USERCLIENT_CHANGELOG ${PROJECT_SOURCE_DIR}/CHANGELOG.md)
 
-  userclient_debian_needs(needs_grpc "${gRPC_VERSION}" libgrpc++-dev)
-  userclient_debian_needs(needs_protobuf "${Protobuf_VERSION}" libprotobuf-dev)
-  userclient_debian_needs(needs_absl "${absl_VERSION}" libabsl-dev)
   # Each package has a description of its own, whose first line is what lists show.
   set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
   set(CPACK_DEBIAN_DEV_PACKAGE_NAME libuserclient-dev)

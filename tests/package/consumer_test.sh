@@ -301,10 +301,13 @@ case "${way}" in
     expect_output 'Depends: .*libgrpc\+\+-dev \(>= [0-9.]+\), libgrpc\+\+-dev \(<< [0-9.]+~\)' 0 dpkg-deb --info "${dev}"
     expect_output 'Depends: .*libgrpc\+\+1' 0 dpkg-deb --info "${tools}"
     # Every package that it depends on is one that this system knows and has.
-    while read -r package; do
+    while read -r package relation version; do
       [[ "$(dpkg-query --show --showformat='${db:Status-Status}\n' "${package}" | head -n 1)" == installed ]] ||
         fail "libuserclient-dev depends on ${package}, which is not what the build used"
-    done < <(dpkg-deb --field "${dev}" Depends | tr ',' '\n' | sed -E 's/ *\([^)]*\)//; s/^ *//; s/ *$//')
+      [[ -z "${relation}" ]] ||
+        dpkg --compare-versions "$(dpkg-query --show --showformat='${Version}\n' "${package}" | head -n 1)" "${relation}" "${version}" ||
+        fail "libuserclient-dev depends on ${package} (${relation} ${version}), which is not what is installed here"
+    done < <(dpkg-deb --field "${dev}" Depends | tr ',' '\n' | tr --delete '()')
     for package in "${dev}" "${tools}"; do dpkg-deb --extract "${package}" "${here}/root"; done
     for file in bin/userctl bin/user_server include/userclient/version.h share/doc/userclient/{LICENSE,README.md,CHANGELOG.md} \
       share/doc/userclient/docs/{operations.md,performance.svg,grafana_dashboard.json,prometheus_alarms.yaml,adr/0001-initial-metadata-commits.md}; do
