@@ -58,6 +58,7 @@ bool Connection::AwaitRequest() {
   answers_ = false;
   asked_ = false;
   taken_ = 0;
+  head_ = {};
   return true;
 }
 
@@ -103,6 +104,7 @@ std::ptrdiff_t Connection::Read(char* data, std::size_t size) {
   }
   const std::size_t count = std::min({size, end_ - begin_, limits_.bytes - taken_});
   std::copy_n(ahead_.data() + begin_, count, data);
+  for (std::size_t i = 0; i < count; ++i) head_.Take(data[i]);
   begin_ += count;
   taken_ += count;
   return static_cast<ssize_t>(count);

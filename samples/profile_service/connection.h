@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 
+#include "request_head.h"
+
 namespace profile_service {
 
 /// How long a client may keep a connection busy, however little it sends or takes at a time.
@@ -37,6 +39,8 @@ class Connection {
   bool request_overdue() const { return overdue_; }
   /// There was no end to it.
   bool request_too_long() const { return too_long_; }
+  /// What has been read of the present request's head.
+  const RequestHead& head() const { return head_; }
   /// Something of the request may be left unread, which must not be taken for the next one.
   void Distrust() { distrusted_ = true; }
   /// Another request can follow.
@@ -69,6 +73,7 @@ class Connection {
   bool asked_ = false;
   /// Of the present request.
   std::size_t taken_ = 0;
+  RequestHead head_;
   /// What was read ahead: a request is asked for byte by byte.
   std::array<char, 4096> ahead_{};
   std::size_t begin_ = 0;

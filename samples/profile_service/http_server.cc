@@ -21,10 +21,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "connection.h"
@@ -37,20 +39,6 @@ namespace {
 constexpr std::chrono::seconds kLastWords(1);
 constexpr int kBacklog = 511;
 constexpr std::size_t kLongestBody = 64 << 10;
-
-/// Whether everybody agrees on where the body ends. What this server takes for the next request, a proxy that shares its
-/// connections may have taken for the rest of somebody else's body.
-bool IsFramedWell(const httplib::Request& request) {
-  for (const auto& [name, value] : request.headers) {
-    if (name.find_first_of(" \t") != std::string::npos) return false;
-  }
-  const std::size_t lengths = request.get_header_value_count("Content-Length");
-  const std::size_t codings = request.get_header_value_count("Transfer-Encoding");
-  if (lengths + codings > 1) return false;
-  if (codings == 1) return absl::EqualsIgnoreCase(request.get_header_value("Transfer-Encoding"), "chunked");
-  const std::string length = request.get_header_value("Content-Length");
-  return lengths == 0 || (!length.empty() && length.find_first_not_of("0123456789") == std::string::npos);
-}
 
 /// Before the library goes on with a request whose headers have come.
 void Prepare(httplib::Request& request) {
@@ -65,10 +53,21 @@ void Prepare(httplib::Request& request) {
   }
 }
 
-/// The library reads no body of these, whatever their headers say; what was sent would be taken for the next request.
-bool BringsAnUnreadBody(const httplib::Request& request) {
+/// What was sent of the body may be taken for the next request: the library reads none of most methods, whatever their headers
+/// say, and of a chunked one it takes sizes, like 0x10, that others read otherwise.
+bool MayLeaveSomething(const httplib::Request& request) {
   const bool has_length = request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0";
-  return request.method != "POST" && (has_length || request.has_header("Transfer-Encoding"));
+  return request.has_header("Transfer-Encoding") || (request.method != "POST" && has_length);
+}
+
+/// The library knows it only as the one word, in small letters.
+bool WantsClose(const httplib::Request& request) {
+  const auto [begin, end] = request.headers.equal_range("Connection");
+  return std::any_of(begin, end, [](const auto& header) {
+    const std::vector<std::string> words = absl::StrSplit(header.second, ',');
+    return std::any_of(words.begin(), words.end(),
+                       [](const std::string& word) { return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(word), "close"); });
+  });
 }
 
 /// What this thread serves at the moment.
@@ -145,7 +144,8 @@ class ServerOfConnections : public Base {
       const bool asked = connection.AwaitRequest();
       connections_.EndWait(socket);
       if (!asked) break;
-      fine = Process(stream, served_ > keep_at_most_, closed) && connection.usable();
+      const bool is_last = served_ > keep_at_most_;
+      fine = Process(stream, is_last, closed) && !is_last && connection.usable();
     }
     --served_;
     present_connection = nullptr;
@@ -248,10 +248,10 @@ class HttpServer::Impl {
       response.set_header("X-Request-Id", present_request->id());
       // A compressed body would be inflated to whatever size.
       const bool encoded = request.has_header("Content-Encoding");
-      const bool framed_well = IsFramedWell(request);
-      if (sends_away_ || !framed_well || encoded || BringsAnUnreadBody(request)) Distrust(response);
-      if (framed_well && !encoded) return Server::HandlerResponse::Unhandled;
-      response.status = framed_well ? 415 : 400;
+      const bool sound = present_connection->head().IsSound();
+      if (!sound || encoded || MayLeaveSomething(request) || WantsClose(request)) present_connection->Distrust();
+      if (sound && !encoded) return Server::HandlerResponse::Unhandled;
+      response.status = sound ? 415 : 400;
       return Server::HandlerResponse::Handled;
     });
     server_.set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
@@ -260,8 +260,9 @@ class HttpServer::Impl {
     server_.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
       if (present_connection->request_overdue()) response.status = 408;
       if (present_connection->request_too_long()) response.status = 413;
-      // Refused by the parser, which reads no further.
-      if (!present_request || response.status == 413) Distrust(response);
+      // Refused by the library, which then reads no further.
+      const bool by_library = response.body.empty() && response.status != 404;
+      if (!present_request || by_library) present_connection->Distrust();
       const std::string allowed = response.status == 404 && response.body.empty() ? MethodsOf(request.path) : "";
       if (!allowed.empty()) {
         response.status = 405;
@@ -269,6 +270,14 @@ class HttpServer::Impl {
       }
       // Answers of handlers have their body.
       if (response.body.empty()) Fill(response, Problem(response.status, TitleOf(response.status), kSeeReadme));
+    });
+    server_.set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+      if (sends_away_) present_connection->Distrust();
+      if (present_connection->usable()) return;
+      // By the library, which knows nothing of this.
+      response.headers.erase("Keep-Alive");
+      response.headers.erase("Connection");
+      response.set_header("Connection", "close");
     });
     server_.set_logger([this](const httplib::Request& request, const httplib::Response& response) { Log(request, response); });
   }
@@ -368,11 +377,6 @@ class HttpServer::Impl {
       if (std::regex_match(path, route.pattern)) methods.push_back(route.methods);
     }
     return absl::StrJoin(methods, ", ");
-  }
-
-  static void Distrust(httplib::Response& response) {
-    present_connection->Distrust();
-    response.set_header("Connection", "close");
   }
 
   static Answer Overloaded() {

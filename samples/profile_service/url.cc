@@ -18,12 +18,13 @@ bool IsUnreserved(char c) {
 }  // namespace
 
 std::string_view PathOf(std::string_view target) {
+  target = target.substr(0, target.find_first_of("?#"));
   if (target.starts_with("http://") || target.starts_with("https://")) {
     const std::size_t host = target.find("//") + 2;
     const std::size_t path = target.find('/', host);
-    target = path == std::string_view::npos ? "/" : target.substr(path);
+    return path == std::string_view::npos ? "/" : target.substr(path);
   }
-  return target.substr(0, target.find_first_of("?#"));
+  return target;
 }
 
 absl::StatusOr<std::string> PercentDecoded(std::string_view segment) {

@@ -26,6 +26,7 @@ using ::testing::Gt;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
+using ::testing::Not;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
@@ -322,6 +323,16 @@ TEST_F(UserctlLoadTest, TheSummaryTellsOfTheWarmUp) {
   const Program::Result load = Load({"u-1", "--concurrency", "1", "--calls", "1", "--warm-up", "50ms"});
 
   EXPECT_THAT(load.out, HasSubstr("\n1 OK, 0 failed\nafter a warm-up of 50 ms, which is not counted\n"));
+}
+
+TEST_F(UserctlLoadTest, AWarmUpThatWasInterruptedIsNotToldAsOver) {
+  Program load(CommandLine({"load", "u-1", "--rate", "100", "--warm-up", "1h"}));
+  ASSERT_TRUE(server_->AwaitAttempts(kGet, 1));
+
+  load.Signal(SIGINT);
+
+  EXPECT_THAT(load.Wait().out,
+              AllOf(HasSubstr("\n0 OK, 0 failed; interrupted while it warmed up\n"), Not(HasSubstr("after a warm-up"))));
 }
 
 TEST_F(UserctlLoadTest, TellsHowItIsGoingWhileItRuns) {

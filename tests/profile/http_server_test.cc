@@ -135,6 +135,29 @@ TEST(HttpServerTest, ABodyThatIsNotReadIsNoRequest) {
   EXPECT_EQ(answers.rfind("HTTP/1.1"), 0u) << answers;
 }
 
+TEST(HttpServerTest, SoIsWhatTheLibraryStopsReading) {
+  Served served;
+  const auto answers = [&](const std::string& headers_and_body) {
+    const RawClient client(served.port());
+    client.Send("POST /text HTTP/1.1\r\nHost: test\r\n" + headers_and_body + "GET /text HTTP/1.1\r\nHost: test\r\n\r\n");
+    return client.ReadAll();
+  };
+  const auto is_one_refusal = AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Connection: close\r\n"), Not(HasSubstr("0123456789")));
+
+  EXPECT_THAT(answers("Transfer-Encoding: chunked\r\n\r\nno size\r\n"), is_one_refusal);
+  EXPECT_THAT(answers("Content-Type: multipart/form-data\r\nContent-Length: 34\r\n\r\n"), is_one_refusal);
+}
+
+// 0x2 is 2 to some and 0 to others.
+TEST(HttpServerTest, NothingFollowsAChunkedBody) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("POST /text HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n"), EndsWith("\r\n\r\nab")));
+}
+
 class WrongFramingTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(WrongFramingTest, IsRefusedAndWhatFollowsIsNoRequest) {
@@ -153,7 +176,64 @@ INSTANTIATE_TEST_SUITE_P(, WrongFramingTest,
                                            "Content-Length: -1", "Content-Length: +0", "Content-Length : 34",
                                            "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked",
                                            "Transfer-Encoding: chunked\r\nContent-Length: 5",
-                                           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"));
+                                           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+                                           "Content-Length:", "Content-Length: %30", "Content-Length 0", "Content-Length:\r\n 34",
+                                           "Transfer-Encoding:\r\n chunked", "Transfer-Encoding: %63hunked",
+                                           "X-More: x\nContent-Length: 34", "X-More: x\rContent-Length: 34", "Host: other"));
+
+TEST(HttpServerTest, ARequestIsForOneHost) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("GET /text HTTP/1.1\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 400"));
+}
+
+// It may have come through a proxy that knows nothing of chunks.
+TEST(HttpServerTest, OfHttp10NoBodyIsChunked) {
+  Served served;
+  const RawClient client(served.port());
+
+  client.Send("POST /text HTTP/1.0\r\nConnection: Keep-Alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 400"));
+}
+
+TEST(HttpServerTest, WhoeverSaysCloseIsClosedHoweverItIsSpelt) {
+  Served served({.limits = {.idle = 1h}});
+  const RawClient client(served.port());
+
+  client.Send("GET /text HTTP/1.1\r\nHost: test\r\nConnection: TE, Close\r\n\r\n");
+
+  EXPECT_THAT(client.ReadAll(), AllOf(HasSubstr("Connection: close\r\n"), Not(HasSubstr("Keep-Alive"))));
+}
+
+TEST(HttpServerTest, WhoeverIsSentAwayHearsOfItAlsoFromARequestThatIsUnderWay) {
+  Served served;
+  const RawClient client(served.port());
+  client.Send("GET /gone HTTP/1.1\r\nHost: test\r\n\r\n");
+  client.EndSending();
+  // The handler has asked whether anybody is still there.
+  ASSERT_EQ(client.ReadExactly(25), "HTTP/1.1 100 Continue\r\n\r\n");
+
+  served.server().SendAway();
+  served.LetGo();
+
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
+}
+
+TEST(HttpServerTest, AConnectionThatIsNotKeptIsClosed) {
+  Served served({.threads = 2, .limits = {.idle = 1h}});
+  const RawClient kept(served.port());
+  kept.Send("GET /text HTTP/1.1\r\nHost: test\r\n\r\n");
+  ASSERT_TRUE(kept.AwaitAnything(30s));
+  const RawClient further(served.port());
+
+  further.Send("GET /text HTTP/1.1\r\nHost: test\r\n\r\n");
+
+  EXPECT_THAT(further.ReadAll(), AllOf(HasSubstr("Connection: close\r\n"), EndsWith("\r\n\r\n0123456789")));
+}
 
 // As `curl -X POST` sends it.
 TEST(HttpServerTest, WithoutALengthThereIsNoBody) {

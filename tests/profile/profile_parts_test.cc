@@ -213,6 +213,7 @@ TEST(UrlTest, APathIsWhatStandsBeforeTheQuery) {
   EXPECT_EQ(PathOf("/profiles/a%2Fb?x=/y#z"), "/profiles/a%2Fb");
   EXPECT_EQ(PathOf("http://host:80/profiles?x"), "/profiles");
   EXPECT_EQ(PathOf("https://host"), "/");
+  EXPECT_EQ(PathOf("https://host?x=/y"), "/");
   EXPECT_EQ(PathOf("*"), "*");
 }
 

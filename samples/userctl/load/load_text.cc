@@ -41,14 +41,15 @@ std::string Headline(const LoadResult& result) {
       absl::StrCat(Count(tally.calls, "call", "calls"), " (", result.plan.mix.ToText(), ") of ", Printable(result.target),
                    absl::StrFormat(" in %.1f s: %.4g calls/s", Seconds(result.elapsed), result.calls_per_second()));
   absl::StrAppend(&text, "\n", tally.ok(), " OK, ", tally.failed, " failed");
+  const bool while_warming_up = result.plan.warm_up && result.interrupted && tally.calls + tally.cut_off == 0;
   if (tally.failed > 0) absl::StrAppend(&text, " (", Percent(tally.failed, tally.calls), ")");
   if (result.interrupted) {
-    absl::StrAppend(&text, "; interrupted");
+    absl::StrAppend(&text, "; interrupted", while_warming_up ? " while it warmed up" : "");
     if (tally.cut_off > 0)
       absl::StrAppend(&text, ", which cut off ", Count(tally.cut_off, "call", "calls"), " that are not counted");
   }
   text += "\n";
-  if (result.plan.warm_up) {
+  if (result.plan.warm_up && !while_warming_up) {
     absl::StrAppend(&text, "after a warm-up of ", DurationText(*result.plan.warm_up), ", which is not counted\n");
   }
   return text;
