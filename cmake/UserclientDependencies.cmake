@@ -35,8 +35,8 @@ foreach(need IN LISTS grpc_needs)
       "On Debian: apt-get install ${grpc_packages}, or let `./run setup` do it. Elsewhere: add its prefix to CMAKE_PREFIX_PATH.")
   endif()
 endforeach()
-# Debian packages depend on Debian's own gRPC.
-string(REGEX MATCH "^/usr/(lib|share)/" grpc_is_of_the_system "${gRPC_DIR}")
+# Debian packages depend on Debian's own gRPC. /lib is /usr/lib, and comes first for whoever has /bin before /usr/bin on the PATH.
+string(REGEX MATCH "^(/usr)?/(lib[^/]*|share)/" grpc_is_of_the_system "${gRPC_DIR}")
 if(TARGET gRPC::ssl)
   message(WARNING "userclient: the gRPC in ${gRPC_DIR} has BoringSSL inside, which does not go together in one program with the OpenSSL "
     "that userclient checks certificates with: use no TLS with this build. Build gRPC with -DgRPC_SSL_PROVIDER=package.")
@@ -71,10 +71,11 @@ if(USERCLIENT_BUILD_SERVER)
   # CMake 4.3 calls it otherwise, and complains of the old name, also where the installed package is used.
   set(sqlite $<IF:$<TARGET_EXISTS:SQLite3::SQLite3>,SQLite3::SQLite3,SQLite::SQLite3>)
 endif()
-# Not needed, but used where they are. The system's opentelemetry-cpp goes with the Protobuf and Abseil of the system's gRPC alone.
+# Not needed, but used where they are. The system's opentelemetry-cpp goes with the Protobuf and Abseil of the system's gRPC alone; with
+# another gRPC goes the one beside it, also in a prefix that CMake searches by itself (/usr/local).
 set(opentelemetry_search "")
 if(NOT grpc_is_of_the_system)
-  set(opentelemetry_search NO_CMAKE_SYSTEM_PATH NO_SYSTEM_ENVIRONMENT_PATH)
+  set(opentelemetry_search HINTS ${gRPC_DIR}/../opentelemetry-cpp NO_CMAKE_SYSTEM_PATH NO_SYSTEM_ENVIRONMENT_PATH)
 endif()
 foreach(sink IN ITEMS prometheus opentelemetry)
   string(TOUPPER ${sink} SINK)

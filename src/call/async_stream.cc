@@ -280,7 +280,8 @@ absl::Status AsyncStream::StatusOfAttempt() const {
     return absl::DeadlineExceededError(
         absl::StrCat("the server was silent for ", absl::FormatDuration(absl::FromChrono(last_ended_ - last_message_))));
   }
-  if (ended_with_.error_code() == grpc::StatusCode::CANCELLED && ended_with_.error_message().empty() && !cancelled()) {
+  const bool no_reason = ended_with_.error_message().empty() && ended_with_.error_details().empty();
+  if (ended_with_.error_code() == grpc::StatusCode::CANCELLED && no_reason && !cancelled()) {
     // With Finish behind the reads, as everywhere, gRPC 1.83 forgets what it had against a message.
     return absl::CancelledError(
         "cancelled, not by the caller, and for no reason that is given: by the server, or by a newer gRPC because a message was "

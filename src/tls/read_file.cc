@@ -5,10 +5,16 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
 
 namespace userclient::internal {
+namespace {
+
+constexpr size_t kMostBytes = size_t{16} << 20;
+
+}  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
   // Opening a named pipe that nobody writes to waits for a writer, for ever, unless it is told not to. It holds nothing then.
@@ -23,6 +29,9 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
     if (read_bytes == 0) break;
     if (read_bytes > 0) {
       text.append(buffer.data(), static_cast<size_t>(read_bytes));
+      // Such as /dev/zero, which has no end.
+      good = text.size() <= kMostBytes;
+      error = EFBIG;
     } else if (errno != EINTR) {
       // A directory can be opened, and turns out bad.
       good = false;

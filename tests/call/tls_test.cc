@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -228,6 +231,22 @@ TEST_F(TlsTest, RefusesPemFilesThatOnlyLookLikeOnes) {
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("credentials.certificate_chain: " + File("broken.pem").string()));
   EXPECT_EQ(server_->attempts("GetUser"), 0);
+}
+
+/// A process that makes a client, the first thing in it that uses OpenSSL, and exits.
+[[noreturn]] void ConnectAndExit() {
+  {
+    const auto client = UserClient::Create({.target = "127.0.0.1:1", .credentials = Credentials::Tls({})});
+    if (!client.ok()) std::exit(1);
+  }
+  OPENSSL_atexit([] { std::cerr << "cleaned up"; });
+  std::exit(0);
+}
+
+TEST(TlsAtExitTest, AClientHasOpensslLeaveOutItsCleanUp) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+
+  EXPECT_EXIT(ConnectAndExit(), ::testing::ExitedWithCode(0), ::testing::Not(HasSubstr("cleaned up")));
 }
 
 }  // namespace

@@ -203,11 +203,18 @@ case "${way}" in
     other="${SOURCE_DIR}/tests/package/other_grpc"
     configure=("${CMAKE}" -S "${SOURCE_DIR}" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" -DCMAKE_PREFIX_PATH="${other}"
       -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,TESTING}"=OFF")
-    rm -rf "${here}"/{native,cross,needs,boringssl,consumer}
+    rm -rf "${here}"/{native,cross,needs,boringssl,consumer,with_opentelemetry,opentelemetry}
     # The system's opentelemetry-cpp goes with the system's gRPC alone.
     expect_output 'userclient::opentelemetry is left out' 0 one_line "${configure[@]}" -B "${here}/native"
     expect_output "${other}/lib/cmake/protobuf/protoc .*--plugin=protoc-gen-grpc=${other}/lib/cmake/grpc/grpc_cpp_plugin" 0 \
       ninja -C "${here}/native" -t commands userclient_generated
+    # With another one goes what lies beside it, wherever that is.
+    cp -r "${other}" "${here}/with_opentelemetry"
+    packages="${here}/with_opentelemetry/lib/cmake"
+    mkdir "${packages}/opentelemetry-cpp"
+    echo 'add_library(opentelemetry-cpp::api INTERFACE IMPORTED)' >"${packages}/opentelemetry-cpp/opentelemetry-cpp-config.cmake"
+    "${configure[@]}" -B "${here}/opentelemetry" -DCMAKE_PREFIX_PATH= -DProtobuf_DIR="${packages}/protobuf" -DgRPC_DIR="${packages}/grpc"
+    expect_output 'call_spans\.cc' 0 ninja -C "${here}/opentelemetry" -t commands userclient_opentelemetry
     # A cross build runs what the build machine has.
     "${configure[@]}" -B "${here}/cross" -DCMAKE_SYSTEM_NAME=Linux -DUSERCLIENT_PROTOC=/build/protoc -DUSERCLIENT_GRPC_CPP_PLUGIN=/build/plugin
     expect_output '/build/protoc .*--plugin=protoc-gen-grpc=/build/plugin ' 0 ninja -C "${here}/cross" -t commands userclient_generated
@@ -238,6 +245,7 @@ case "${way}" in
     configure_and_build -S "${SOURCE_DIR}/tests/package/add_subdirectory" -B "${here}/build" -DUSERCLIENT_SOURCE_DIR="${SOURCE_DIR}" \
       -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)"
     run_quickstart "${here}/build/quickstart"
+    "${here}/build/service"
     ;;
 
   own_service)
@@ -293,7 +301,11 @@ case "${way}" in
     ;;
 
   deb)
-    rm -rf "${here}/packages" "${here}/root"
+    rm -rf "${here}/packages" "${here}/root" "${here}/bin_first"
+    # Where /bin comes before /usr/bin, as for cron, CMake finds the system's packages in /lib.
+    PATH="/bin:${PATH}" "${CMAKE}" -S "${SOURCE_DIR}" -B "${here}/bin_first" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" \
+      -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,TESTING}"=OFF" >"${here}/bin_first.log"
+    expect_output '"TGZ;DEB"' 0 grep '(CPACK_GENERATOR ' "${here}/bin_first/CPackConfig.cmake"
     "${CMAKE%cmake}cpack" -G DEB --config "${BUILD_DIR}/CPackConfig.cmake" -B "${here}/packages" >"${here}/cpack.log"
     dev="$(echo "${here}"/packages/libuserclient-dev_"${VERSION}"-1_*.deb)"
     tools="$(echo "${here}"/packages/userclient-tools_"${VERSION}"-1_*.deb)"

@@ -9,6 +9,7 @@
 #include "tests/stream/raw_stream_server.h"
 #include "tests/stream/stream_fixture.h"
 #include "user/v1/user_service.grpc.pb.h"
+#include "userclient/error_details.h"
 #include "userclient/service_client.h"
 
 namespace userclient::testing {
@@ -411,6 +412,15 @@ TEST_F(StrangeAnswerTest, NoneAtAllIsAFailureThoughTheServerIsContent) {
 
   EXPECT_EQ(answer.status().code(), StatusCode::kUnavailable);
   EXPECT_THAT(std::string(answer.status().message()), HasSubstr("before it had answered everything"));
+}
+
+TEST_F(StrangeAnswerTest, ACancellationWhoseReasonIsInItsDetailsKeepsThem) {
+  const RawStreamServer server({.status = {grpc::StatusCode::CANCELLED, "", "the server's own details"}});
+
+  const Answer answer = Ask(server);
+
+  EXPECT_EQ(answer.status().code(), StatusCode::kCancelled);
+  EXPECT_EQ(ErrorDetailsOf(answer.status()).raw, "the server's own details");
 }
 
 TEST_F(StrangeAnswerTest, WhatFollowsTheLastIsIgnored) {

@@ -175,6 +175,7 @@ void SetLatencyBuckets(opentelemetry::sdk::metrics::MeterProvider& meters) {
   namespace sdk = opentelemetry::sdk::metrics;
   auto buckets = std::make_shared<sdk::HistogramAggregationConfig>();
   buckets->boundaries_ = userclient::LatencyBuckets();
+  // From opentelemetry-cpp 1.23 on without the third "" of the view, a unit.
   meters.AddView(sdk::InstrumentSelectorFactory::Create(sdk::InstrumentType::kHistogram, "*", "s"),
                  sdk::MeterSelectorFactory::Create("userclient", "", ""),
                  sdk::ViewFactory::Create("", "", "", sdk::AggregationType::kHistogram, std::move(buckets)));

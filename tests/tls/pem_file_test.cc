@@ -60,6 +60,11 @@ TEST_F(PemFileTest, SaysWhyAFileCannotBeRead) {
   EXPECT_THAT(ReadPemFile("option", "/"), IsError(StatusCode::kFailedPrecondition, "option: cannot read /: Is a directory"));
 }
 
+TEST_F(PemFileTest, RefusesAFileWithoutAnEnd) {
+  EXPECT_THAT(ReadPemFile("option", "/dev/zero"),
+              IsError(StatusCode::kOutOfRange, "option: cannot read /dev/zero: File too large"));
+}
+
 TEST_F(PemFileTest, DoesNotWaitForSomebodyToWriteIntoAPipe) {
   const TemporaryDirectory directory;
   const std::filesystem::path pipe = directory / "ca.pem";
