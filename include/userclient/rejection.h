@@ -23,7 +23,8 @@ enum class Rejection {
   kCircuitOpen = 2,
   /// UNAVAILABLE: the client sends less because the server refuses too much. No call is refused for this reason yet.
   kThrottled = 3,
-  /// DEADLINE_EXCEEDED: less than a millisecond was left when the call began, so it could not have succeeded.
+  /// DEADLINE_EXCEEDED: less than a millisecond was left when the call began, or when a seat came free, so it could not have
+  /// succeeded.
   kDeadlineTooShort = 4,
   /// UNAVAILABLE: the client has been shut down.
   kShutdown = 5,
