@@ -56,8 +56,8 @@ class DnsWatcher {
 
   const DnsName& name() const { return name_; }
 
-  /// Looks without waiting for the interval to pass, but never more often than once a second (or an interval, if that is less), and
-  /// after a lookup that has failed only once an interval. A lookup under way is enough. *Never blocks.*
+  /// Looks without waiting for the interval to pass, but never more often than once a second (or an interval, if that is less),
+  /// and after a lookup that has failed only once an interval. A lookup under way is enough. *Never blocks.*
   void LookNow();
 
   /// Ends the watch and cancels a lookup under way. Waits for a function of the options that is just running; when this returns,
