@@ -86,7 +86,7 @@ std::string AttemptContext::peer() const {
   if (!kept_peer_.empty()) return kept_peer_;
   std::string peer = context_->peer();
   // The target of a list of addresses, which looks like one.
-  if (peer.find(',') != std::string::npos) return {};
+  if (peer.starts_with("ipv") && peer.find(',') != std::string::npos) return {};
   for (const std::string_view scheme : {"ipv4:", "ipv6:", "unix", "vsock:", "inproc"}) {
     if (peer.starts_with(scheme)) return peer;
   }

@@ -17,6 +17,7 @@
 #include "call/attempt_rules.h"
 #include "call/callback_thread.h"
 #include "call/client_keeper.h"
+#include "tls/openssl_at_exit.h"
 #include "transport/credentials.h"
 #include "transport/grpc_start.h"
 #include "transport/target.h"
@@ -171,6 +172,8 @@ ClientCore::~ClientCore() {
 absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptions& options,
                                                                const google::protobuf::ServiceDescriptor& service,
                                                                const StubFactory& make_stub) {
+  // Before anything asks OpenSSL for something, and also for plain text: another client of the process may use TLS.
+  LeaveOpensslAsItIsAtExit();
   if (options.channel_factory && (options.credentials || !options.target.empty())) {
     return absl::InvalidArgumentError("channel_factory: takes the place of target and credentials; give the one or the others");
   }
@@ -491,44 +494,5 @@ bool ClientCore::Shutdown(TimePoint deadline) {
   keeper_->Stop();
   return all_left;
 }
-
-absl::StatusOr<std::shared_ptr<ClientCore>> CreateCore(const ClientOptions& options, std::string_view service,
-                                                       const StubFactory& make_stub) {
-  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  const google::protobuf::ServiceDescriptor* descriptor = pool->FindServiceByName(std::string(service));
-  if (descriptor == nullptr) {
-    return absl::InternalError(absl::StrCat("the proto of ", std::string(service), " is not linked into this program"));
-  }
-  return ClientCore::Create(options, *descriptor, make_stub);
-}
-
-namespace {
-
-TimePoint After(std::chrono::nanoseconds timeout) {
-  const TimePoint now = std::chrono::steady_clock::now();
-  return now + std::min(timeout, TimePoint::max() - now);
-}
-
-}  // namespace
-
-absl::Status Reload(ClientCore& core) { return core.Reload(); }
-
-absl::Status SetConfig(ClientCore& core, const ServiceConfig& config) { return core.SetConfig(config); }
-
-absl::Status OverrideCircuit(ClientCore& core, std::string_view compartment, CircuitOverride decision) {
-  return core.OverrideCircuit(compartment, decision);
-}
-
-ClientSnapshot Snapshot(ClientCore& core) { return core.Snapshot(); }
-
-bool WaitReady(ClientCore& core, std::chrono::nanoseconds timeout) {
-  return CheckMayBlock().ok() && core.WaitReady(After(timeout));
-}
-
-bool Shutdown(ClientCore& core, std::chrono::nanoseconds timeout) { return core.Shutdown(After(timeout)); }
-
-const std::string& MethodPath(const ClientCore& core, int method) { return core.path(method); }
-
-int MethodIndex(const ClientCore& core, std::string_view method) { return core.IndexOf(method); }
 
 }  // namespace userclient::internal

@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "tls/openssl_at_exit.h"
-
 namespace userclient::internal {
 
 std::string Fingerprint(const std::vector<std::string>& contents) {
@@ -14,8 +12,6 @@ std::string Fingerprint(const std::vector<std::string>& contents) {
     // With their sizes, so that what moves from one to the next is seen.
     all.append(std::to_string(content.size())).append(":").append(content);
   }
-  // A client begins with this: its files are looked at before there are credentials.
-  LeaveOpensslAsItIsAtExit();
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_Digest(all.data(), all.size(), digest, &size, EVP_sha256(), nullptr);

@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "tls/openssl_at_exit.h"
 #include "transport/bearer_token_credentials.h"
 #include "transport/credential_files.h"
 
@@ -68,8 +67,6 @@ std::shared_ptr<grpc::ChannelCredentials> MakeChannelCredentials(const Credentia
 }  // namespace
 
 absl::StatusOr<TransportCredentials> MakeTransportCredentials(const Credentials& credentials) {
-  // Also for plain text: another client of the process may use TLS, and gRPC begins with OpenSSL in any case.
-  LeaveOpensslAsItIsAtExit();
   if (credentials.kind() == Credentials::Kind::kInsecure)
     return TransportCredentials{.channel = grpc::InsecureChannelCredentials()};
 

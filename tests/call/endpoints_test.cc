@@ -241,6 +241,8 @@ TEST_F(EndpointsTest, CallsThatFindNobodyHaveTheNameLookedUpAtOnce) {
   PointTo({0});
   Connect("1000s");
   ASSERT_EQ(GetUser(), absl::OkStatus());
+  // The channel has looked the name up itself, and may have been first.
+  ASSERT_TRUE(Eventually([&] { return client_->Snapshot().resolution->lookups >= 1; }));
 
   PointTo({1});
   servers_[0].reset();

@@ -96,6 +96,16 @@ TEST(TargetTest, ALongListOfAddressesIsAskedForByTheFirst) {
   EXPECT_EQ(answer->user_id(), address);
 }
 
+TEST(TargetTest, AListOfAddressesIsNoPeer) {
+  CallReport report;
+
+  const auto answer = ConnectTo("ipv4:127.0.0.1:1,127.0.0.2:1").GetUser(AskFor("u-1"), {.report = &report});
+
+  EXPECT_EQ(answer.status().code(), StatusCode::kUnavailable);
+  ASSERT_FALSE(report.attempts.empty());
+  EXPECT_EQ(report.attempts.front().peer, "");
+}
+
 TEST(TargetTest, AListOfAddressesHasNoNameForCertificates) {
   const std::string target = "ipv4:127.0.0.1:1,127.0.0.1:2";
 

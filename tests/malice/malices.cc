@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tests/malice/behaviours.h"
+#include "tests/support/grpc_version.h"
 
 namespace userclient::testing {
 namespace {
@@ -15,16 +16,20 @@ const std::vector<StatusCode> kRefusedOrDropped = {StatusCode::kInternal,       
                                                    StatusCode::kDataLoss,          StatusCode::kDeadlineExceeded,
                                                    StatusCode::kResourceExhausted, StatusCode::kOk};
 
-/// gRPC 1.83 does not tell the reader of a stream why it has refused a message.
-std::vector<StatusCode> OrCancelled(std::vector<StatusCode> ends) {
-  ends.push_back(StatusCode::kCancelled);
+/// With a newer gRPC (1.83) another one is as good.
+std::vector<StatusCode> OrWithNewerGrpc(StatusCode end, std::vector<StatusCode> ends) {
+  if (!kOldestGrpc) ends.push_back(end);
   return ends;
 }
 
-/// gRPC 1.51 leaves out a status that it cannot read; 1.83 ends the call because of it.
-const std::vector<StatusCode> kUnreadableStatus = {StatusCode::kUnknown, StatusCode::kInternal};
-/// The same of a pushback.
-const std::vector<StatusCode> kUnreadablePushback = {StatusCode::kUnavailable, StatusCode::kInternal};
+/// 1.83 does not tell the reader of a stream why it has refused a message.
+std::vector<StatusCode> OrCancelled(std::vector<StatusCode> ends) {
+  return OrWithNewerGrpc(StatusCode::kCancelled, std::move(ends));
+}
+
+/// 1.51 leaves out a status or a pushback that it cannot read; 1.83 ends the call because of it.
+const std::vector<StatusCode> kUnreadableStatus = OrWithNewerGrpc(StatusCode::kInternal, {StatusCode::kUnknown});
+const std::vector<StatusCode> kUnreadablePushback = OrWithNewerGrpc(StatusCode::kInternal, {StatusCode::kUnavailable});
 
 // The analyzer loses sight of functions that are copied out of a list.
 // NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
