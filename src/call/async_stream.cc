@@ -221,7 +221,8 @@ void AsyncStream::WatchSilence() {
   }
   if (complete_) limit = std::min(limit.value_or(kWaitForEnd), kWaitForEnd);
   if (!limit) return SetTimer(std::nullopt);
-  SetTimer(SilentSince().value_or(Now()) + *limit);
+  const TimePoint since = SilentSince().value_or(Now());
+  SetTimer(since + std::min(*limit, TimePoint::max() - since));
 }
 
 /// gRPC tells of the end of an attempt only to one who reads.

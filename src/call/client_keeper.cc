@@ -19,6 +19,12 @@ constexpr Duration kLook = std::chrono::milliseconds(10);
 constexpr Duration kPatientLook = std::chrono::seconds(1);
 constexpr Duration kLongRenewal = std::chrono::seconds(10);
 
+/// Now, and an interval that may mean "never".
+TimePoint NowAnd(Duration interval) {
+  const TimePoint now = Now();
+  return now + std::min(interval, TimePoint::max() - now);
+}
+
 std::string CredentialFiles(const std::optional<Credentials>& credentials) {
   if (!credentials) return {};
   std::vector<std::string> files;
@@ -45,7 +51,7 @@ ClientKeeper::~ClientKeeper() { Stop(); }
 absl::Status ClientKeeper::Start() {
   const bool any_file = !config_files_.empty() || core_.HasCredentialFiles();
   if (any_file && check_interval_ > Duration::zero()) {
-    check_files_at_ = Now() + check_interval_;
+    check_files_at_ = NowAnd(check_interval_);
     StartThread();
   }
   if (!name_) return absl::OkStatus();
@@ -106,12 +112,16 @@ void ClientKeeper::AwaitRenewal() {
 
 void ClientKeeper::OnConfig(const ServiceConfig& config, int version, const std::string& subject) {
   std::unique_ptr<DnsWatcher> old;
+  bool another = false;
   {
     const std::lock_guard lock(mutex_);
     events_.push_back({.kind = ClientEvent::Kind::kConfigReloaded, .subject = subject, .config_version = version});
-    if (name_ && watcher_ != nullptr && refresh_ != config.dns_refresh) old = std::move(watcher_);
+    // Started once, it has no watcher only if there was no thread for one the last time.
+    const bool started = refresh_ > Duration::zero() && !stopped_;
+    another = started && (watcher_ == nullptr || refresh_ != config.dns_refresh);
+    if (another) old = std::move(watcher_);
   }
-  if (old != nullptr) {
+  if (another) {
     old.reset();
     // Without a thread to be had, the name is not followed until the next config.
     absl::StatusOr<std::unique_ptr<DnsWatcher>> watcher = NewWatcher(*name_, config.dns_refresh);
@@ -205,7 +215,7 @@ void ClientKeeper::Run() {
 
 void ClientKeeper::CheckFiles() {
   if (Now() < check_files_at_) return;
-  check_files_at_ = Now() + check_interval_;
+  check_files_at_ = NowAnd(check_interval_);
   CheckConfig();
   CheckCredentials();
 }

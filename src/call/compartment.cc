@@ -104,6 +104,8 @@ Compartment::Compartment(const BulkheadConfig& config, const Compartment& before
 void Compartment::HandOverTo(std::shared_ptr<Compartment> heir) {
   kept_heir_ = std::move(heir);
   heir_.store(kept_heir_.get(), std::memory_order_release);
+  // A call of this one may have moved the limit since the heir was made; one that moves it from now on sees the heir.
+  if (const auto limit = LimitOf(kept_heir_->config_, kept_heir_->adaptive_limit_.get())) kept_heir_->limiter_->SetLimit(*limit);
 }
 
 CompartmentSnapshot Compartment::Snapshot(TimePoint now) const {
@@ -141,7 +143,18 @@ void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgem
   Announce(permit.Settle(judgement.breaker, now, duration));
   if (adaptive_limit_ == nullptr) return;
   const auto limit = adaptive_limit_->Record(OutcomeOf(judgement, code), duration, limiter_->in_flight(), now);
-  if (limit) limiter_->SetLimit(*limit);
+  // Another config may have taken over the seats of this one, and the say about them.
+  const auto successor = [this]() -> const Compartment& {
+    const Compartment* last = this;
+    while (const Compartment* const heir = last->heir_.load(std::memory_order_acquire)) last = heir;
+    return *last;
+  };
+  if (!limit || successor().adaptive_limit_ != adaptive_limit_) return;
+  limiter_->SetLimit(*limit);
+  // Also just now, with a limit that has been overwritten here.
+  const Compartment& heir = successor();
+  if (heir.adaptive_limit_ == adaptive_limit_ || heir.limiter_ != limiter_) return;
+  limiter_->SetLimit(*LimitOf(heir.config_, heir.adaptive_limit_.get()));
 }
 
 void Compartment::Announce(const std::optional<CircuitTransition>& transition) noexcept {

@@ -44,16 +44,19 @@ void EventCall::Post(Event event) {
 }
 
 void EventCall::PostFromOutside(Event event) {
+  std::shared_ptr<EventCall> self;
   {
     const std::lock_guard lock(mutex_);
     inbox_.push_back(event);
     if (handling_) return;
+    // Without the lock it would be too late: whoever cannot wait for the alarm's thread may bring this call to its end.
+    self = shared_from_this();
     // From here on this call is being handled, by the alarm's thread.
     handling_ = true;
     handler_ = {};
     handler_is_coming_ = true;
   }
-  OnAlarmThread(Now(), [call = shared_from_this()] {
+  OnAlarmThread(Now(), [call = std::move(self)] {
     {
       const std::lock_guard lock(call->mutex_);
       if (!std::exchange(call->handler_is_coming_, false)) return;  // Somebody could not wait for it.

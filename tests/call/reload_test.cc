@@ -5,6 +5,7 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -43,6 +44,10 @@ std::string BreakerJson(int minimum_calls) {
                       R"(, "failureRatio": 0.5, "openDuration": "1000s", "maxOpenDuration": "1000s"})");
 }
 
+/// From 20 seats on; a window with a call that was turned away costs a tenth of them.
+constexpr char kAdaptive[] =
+    R"("adaptiveLimit": {"algorithm": "aimd", "initialLimit": 20, "window": "0.1s", "minimumSamples": 1})";
+
 class ReloadTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -75,6 +80,21 @@ class ReloadTest : public ::testing::Test {
   }
 
   absl::Status GetUser(const CallOptions& options = {}) { return client_->GetUser(AskFor("u-1"), options).status(); }
+
+  /// Under way. It ends after the window that the call before it began.
+  PendingCall<user::v1::GetUserResponse> CallThatLowersTheLimit() {
+    server_->Script("GetUser", {Fail(StatusCode::kResourceExhausted).WithDelay(500ms)});
+    auto pending = client_->GetUserAsync(AskFor("u-1"));
+    EXPECT_TRUE(server_->AwaitAttempts("GetUser", 2));
+    return pending;
+  }
+
+  std::optional<int> LimitOfReads() {
+    const ClientSnapshot snapshot = client_->Snapshot();
+    const auto reads = std::find_if(snapshot.compartments.begin(), snapshot.compartments.end(),
+                                    [](const CompartmentSnapshot& compartment) { return compartment.name == "reads"; });
+    return reads->limit;
+  }
 
   std::vector<std::string> events() {
     const std::lock_guard lock(mutex_);
@@ -151,7 +171,7 @@ TEST_F(ReloadTest, ACallThatBeganBeforeIsNotRefusedForWhatTheOldBreakerKnew) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
   const auto config = [](int minimum_calls) {
     return absl::StrCat(R"({"methodConfig": [{"name": [{"service": "user.v1.UserService"}], "timeout": "30s", )",
-                        RetryPolicyJson({.max_attempts = 2, .initial_backoff = "3s", .max_backoff = "3s"}),
+                        RetryPolicyJson({.max_attempts = 2, .initial_backoff = "6s", .max_backoff = "6s"}),
                         R"(}], "userclient": {"bulkheads": [{"name": "reads",
         "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], )",
                         BreakerJson(minimum_calls), "}]}}");
@@ -204,6 +224,28 @@ TEST_F(ReloadTest, CallsInFlightKeepTheirSeats) {
   EXPECT_EQ(std::move(first).Get().status().code(), StatusCode::kCancelled);
   auto third = client_->GetUserAsync(AskFor("u-1"));
   EXPECT_TRUE(server_->AwaitAttempts("GetUser", 3));
+}
+
+TEST_F(ReloadTest, ACallThatBeganBeforeMovesNoLimitThatIsNotItsOwn) {
+  Connect(ReadsConfig(kAdaptive));
+  ASSERT_EQ(GetUser(), absl::OkStatus());
+  auto before = CallThatLowersTheLimit();
+
+  ASSERT_EQ(SetConfig(ReadsConfig(R"("maxConcurrentCalls": 3)")), absl::OkStatus());
+
+  EXPECT_EQ(std::move(before).Get().status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(LimitOfReads(), 3);
+}
+
+TEST_F(ReloadTest, ACallThatBeganBeforeMovesALimitThatGoesOn) {
+  Connect(ReadsConfig(kAdaptive));
+  ASSERT_EQ(GetUser(), absl::OkStatus());
+  auto before = CallThatLowersTheLimit();
+
+  ASSERT_EQ(SetConfig(ReadsConfig(absl::StrCat(kAdaptive, R"(, "maxWait": "1s")"))), absl::OkStatus());
+
+  EXPECT_EQ(std::move(before).Get().status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(LimitOfReads(), 18);
 }
 
 TEST_F(ReloadTest, TheThrottleIsAsFullAsBefore) {
@@ -334,6 +376,22 @@ TEST_F(ReloadTest, AFileThatIsGoneChangesNothing) {
 
   ASSERT_TRUE(Told(absl::StrCat("config refused: ", file_.string())));
   EXPECT_EQ(GetUser(), absl::OkStatus());
+}
+
+TEST_F(ReloadTest, AnIntervalWithoutAnEndIsNever) {
+  ConnectWithFile(NoRetryConfig(), std::chrono::nanoseconds::max());
+  const absl::StatusOr<UserClient> other = UserClient::Create({.target = server_->address(),
+                                                               .credentials = Credentials::Insecure(),
+                                                               .service_config_file = file_,
+                                                               .file_check_interval = 10ms});
+  ASSERT_TRUE(other.ok()) << other.status();
+
+  directory_.Replace("service_config.json", RetryConfig());
+  ASSERT_TRUE(Eventually([&] { return other->Snapshot().config_version == 2; }));
+  directory_.Replace("service_config.json", NoRetryConfig());
+  ASSERT_TRUE(Eventually([&] { return other->Snapshot().config_version == 3; }));
+
+  EXPECT_EQ(client_->Snapshot().config_version, 1);
 }
 
 TEST_F(ReloadTest, ByCallTheFileIsReadAtOnce) {

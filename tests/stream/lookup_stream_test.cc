@@ -261,23 +261,26 @@ TEST_F(LookupStreamTest, ASilentServerIsLeft) {
   StartServers(1);
   SetFaults(R"({"faults": [{"method": "LookupUsers", "hang": true, "times": 2}]})");
   // The 10 s of the real thing would be long for a test: the first message of an attempt has a limit of its own.
-  Connect(RetryConfig({.more = R"(, "perAttemptRecvTimeout": "0.1s")"}));
+  Connect(RetryConfig({.more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
   const UserLookup lookup = client_->LookupUsers();
+  const auto began = std::chrono::steady_clock::now();
 
   EXPECT_EQ(TextOf(lookup.Ask("u-1").Get()), ExpectedOf(1));
 
-  EXPECT_EQ(attempts_, 3);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 1s);
+  EXPECT_GE(attempts_, 3) << "on a slow machine, others may have been silent for too long";
 }
 
 TEST_F(LookupStreamTest, LivesLongerThanOneAttemptMay) {
   StartServers(1);
-  Connect(NoRetryConfig("0.2s"));
+  Connect(NoRetryConfig("0.4s"));
   const UserLookup lookup = client_->LookupUsers();
 
-  // Each attempt ends while nothing is asked; the next question begins another.
-  for (int i = 1; i <= 4; ++i) {
+  // Each attempt ends while nothing is asked; the next question begins another, and on a slow machine perhaps several.
+  for (int i = 0; i < 4; ++i) {
+    const int before = attempts_;
     ASSERT_EQ(TextOf(lookup.Ask("u-1").Get()), ExpectedOf(1));
-    EXPECT_EQ(attempts_, i);
+    EXPECT_GT(attempts_, before);
     ASSERT_TRUE(Eventually([&] { return OpenStreams() == 0; }));
   }
 
@@ -286,8 +289,8 @@ TEST_F(LookupStreamTest, LivesLongerThanOneAttemptMay) {
 
 TEST_F(LookupStreamTest, AnAttemptThatEndsAmongQuestionsLosesNone) {
   StartServers(1);
-  Connect(NoRetryConfig("0.2s"));
-  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.002s"}]})");
+  Connect(NoRetryConfig("0.4s"));
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.004s"}]})");
   const UserLookup lookup = client_->LookupUsers();
 
   std::vector<Pending> pending = AskMany(lookup, 300);
@@ -305,8 +308,10 @@ TEST_F(LookupStreamTest, AServerThatNeverEndsTheStreamIsNotWaitedFor) {
   // So many that the last answer comes after the half-close.
   std::vector<Pending> pending = AskMany(lookup, 1000);
 
-  EXPECT_TRUE(lookup.FinishAsync().Wait(8s));
+  const PendingCall<std::monostate> finished = lookup.FinishAsync();
+  ASSERT_TRUE(pending.back().Wait(30s));
 
+  EXPECT_TRUE(finished.Wait(8s));
   ExpectAllAnswered(pending);
   EXPECT_TRUE(Eventually([&] { return OpenStreams() == 0; }));
 }
@@ -317,7 +322,8 @@ TEST_F(LookupStreamTest, TheBreakerRefusesAtOnce) {
       R"("circuitBreaker": {"minimumCalls": 3, "failureRatio": 0.5, "openDuration": "1000s", "maxOpenDuration": "1000s"})"));
   SetFaults(R"({"faults": [{"method": "LookupUsers", "status": "UNAVAILABLE"}]})");
   {
-    const UserLookup lookup = client_->LookupUsers({.timeout = 2s});
+    // Less than the 5 s for which it would wait for the breaker.
+    const UserLookup lookup = client_->LookupUsers({.timeout = 4s});
     EXPECT_FALSE(lookup.Ask("u-1").Get().ok());
     EXPECT_EQ(attempts_, 3) << "the third failure opened the circuit";
   }
@@ -333,7 +339,7 @@ TEST_F(LookupStreamTest, WhatIsWrongWithTheWholeStreamFailsAllQuestions) {
   StartServers(1);
   Connect();
   // Late enough for all four to have been asked: what comes behind the end of a stream is asked over another one.
-  SetFaults(R"({"faults": [{"method": "LookupUsers", "delay": "0.3s", "after": 2, "status": "PERMISSION_DENIED",)"
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "delay": "2s", "after": 2, "status": "PERMISSION_DENIED",)"
             R"( "message": "not you"}]})");
   const UserLookup lookup = client_->LookupUsers();
 
@@ -436,7 +442,8 @@ TEST_F(StrangeAnswerTest, WhatFollowsTheLastIsIgnored) {
 TEST_F(LookupStreamTest, CancelEndsItAtAnyPoint) {
   StartServers(1);
   Connect();
-  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.0005s"}]})");
+  // The last questions are never answered.
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.0005s", "after": 100, "hang": true}]})");
   for (int answered = 0; answered < 60; answered += 7) {
     const UserLookup lookup = client_->LookupUsers();
     std::vector<Pending> pending = AskMany(lookup, 300);
@@ -470,7 +477,8 @@ TEST_F(LookupStreamTest, EndsAtATimeoutOfTheCaller) {
   StartServers(1);
   Connect();
   SetFaults(R"({"faults": [{"method": "LookupUsers", "after": 1, "hang": true}]})");
-  const UserLookup lookup = client_->LookupUsers({.timeout = 200ms});
+  ASSERT_TRUE(client_->WaitReady(30s));
+  const UserLookup lookup = client_->LookupUsers({.timeout = 2s});
 
   Pending first = lookup.Ask("u-1");
   Pending second = lookup.Ask("u-2");
@@ -483,18 +491,21 @@ TEST_F(LookupStreamTest, EndsAtATimeoutOfTheCaller) {
 TEST_F(LookupStreamTest, OneQuestionCanBeTakenBack) {
   StartServers(1);
   Connect();
-  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.001s"}]})");
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "delay": "2s", "slow": "0.001s"}]})");
   const UserLookup lookup = client_->LookupUsers();
   std::vector<Pending> pending = AskMany(lookup, 200);
 
-  // Of these, some have been sent and some have not.
-  for (size_t i = 1; i < pending.size(); i += 2) pending[i].Cancel();
+  // While nothing is answered, these have not been sent.
+  for (size_t i = 101; i < pending.size(); i += 2) pending[i].Cancel();
+  // Of these, some have been answered, some have been sent, and some have not.
+  ASSERT_TRUE(pending[0].Wait(30s));
+  for (size_t i = 1; i < 100; i += 2) pending[i].Cancel();
 
   EXPECT_EQ(lookup.Finish(), absl::OkStatus());
   for (size_t i = 0; i < pending.size(); i += 2) {
     ASSERT_EQ(TextOf(std::move(pending[i]).Get()), ExpectedOf(static_cast<int>(i)));
   }
-  EXPECT_EQ(TextOf(std::move(pending.back()).Get()), "CANCELLED");
+  for (size_t i = 101; i < pending.size(); i += 2) ASSERT_EQ(TextOf(std::move(pending[i]).Get()), "CANCELLED");
   EXPECT_EQ(attempts_, 1);
 }
 
@@ -636,7 +647,7 @@ TEST_F(ConversationTest, KeepsItsLimits) {
 TEST_F(ConversationTest, LeavesAServerThatOwesAnAnswerAndIsSilent) {
   StartServers(1);
   SetFaults(R"({"faults": [{"method": "LookupUsers", "after": 1, "hang": true, "times": 1}]})");
-  const auto conversation = Converse({}, 500ms);
+  const auto conversation = Converse({}, 3s);
 
   Pending first = conversation.Ask(QuestionFor("u-1"));
   Pending second = conversation.Ask(QuestionFor("u-2"));
@@ -649,8 +660,8 @@ TEST_F(ConversationTest, LeavesAServerThatOwesAnAnswerAndIsSilent) {
 TEST_F(ConversationTest, KeepsAServerThatOwesNothingAndIsSilent) {
   StartServers(1);
   Connect();
-  SetFaults(R"({"faults": [{"method": "GetUser", "delay": "1.5s"}, {"method": "LookupUsers", "slow": "0.5s"}]})");
-  const auto conversation = Converse({}, 1s);
+  SetFaults(R"({"faults": [{"method": "GetUser", "delay": "4s"}, {"method": "LookupUsers", "slow": "0.5s"}]})");
+  const auto conversation = Converse({}, 3s);
   ASSERT_EQ(TextOf(conversation.Ask(QuestionFor("u-1")).Get()), ExpectedOf(1));
   // Takes longer than a silence may.
   ASSERT_TRUE(client_->GetUser(AskFor("u-1")).ok());
@@ -658,6 +669,16 @@ TEST_F(ConversationTest, KeepsAServerThatOwesNothingAndIsSilent) {
   EXPECT_EQ(TextOf(conversation.Ask(QuestionFor("u-2")).Get()), ExpectedOf(2));
 
   EXPECT_EQ(attempts_, 2) << "one of them is GetUser's";
+}
+
+TEST_F(ConversationTest, ASilenceThatMayLastForEverIsNone) {
+  StartServers(1);
+  SetFaults(R"({"faults": [{"method": "LookupUsers", "slow": "0.2s"}]})");
+  const auto conversation = Converse({}, std::chrono::nanoseconds::max());
+
+  EXPECT_EQ(TextOf(conversation.Ask(QuestionFor("u-1")).Get()), ExpectedOf(1));
+
+  EXPECT_EQ(attempts_, 1);
 }
 
 TEST_F(ConversationTest, RefusesLimitsThatLeaveNoRoom) {

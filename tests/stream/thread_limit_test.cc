@@ -1,4 +1,4 @@
-// Streams of a process that may have no more threads. This program's pthread_create comes before the system's.
+// Streams and names of a process that may have no more threads. This program's pthread_create comes before the system's.
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -71,6 +71,23 @@ TEST(ThreadLimitTest, AClientThatNeverHadOneEnds) {
   may_make_threads = true;
 
   EXPECT_TRUE(client.Shutdown(30s));
+}
+
+TEST(ThreadLimitTest, ANameThatCouldNotBeFollowedIsFollowedFromTheNextConfigOn) {
+  const auto config = [](const std::string& refresh) {
+    return absl::StrCat(R"({"userclient": {"dnsRefresh": ")", refresh, R"("}})");
+  };
+  const UserClient client = ConnectTo("dns:///localhost:50051", config("5s"));
+  const ServiceConfig other = *ServiceConfig::Parse(config("7s"));
+  ASSERT_TRUE(client.Snapshot().resolution);
+
+  may_make_threads = false;
+  EXPECT_EQ(client.SetConfig(other), absl::OkStatus());
+  EXPECT_FALSE(client.Snapshot().resolution);
+  may_make_threads = true;
+  EXPECT_EQ(client.SetConfig(other), absl::OkStatus());
+
+  EXPECT_TRUE(client.Snapshot().resolution);
 }
 
 }  // namespace
