@@ -4,11 +4,17 @@
 #include <grpc/grpc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 
 namespace userclient::internal {
 namespace {
@@ -16,10 +22,13 @@ namespace {
 /// gRPC 1.51 starts with four.
 constexpr int kDescriptorsToStart = 8;
 
-}  // namespace
+/// What gRPC 1.51 starts with: two executors, two for timers, those of its event engine and those that call back.
+size_t ThreadsToStart() {
+  const int64_t processors = sysconf(_SC_NPROCESSORS_CONF);
+  return 4 + std::clamp<int64_t>(processors, 2, 32) + std::clamp<int64_t>(processors / 2, 2, 16);
+}
 
-absl::Status CheckThatGrpcCanStart() {
-  if (grpc_is_initialized() != 0) return absl::OkStatus();
+absl::Status CheckDescriptors() {
   std::vector<int> opened;
   int error = 0;
   while (error == 0 && opened.size() < kDescriptorsToStart) {
@@ -36,6 +45,33 @@ absl::Status CheckThatGrpcCanStart() {
   return absl::ResourceExhaustedError(absl::StrCat("gRPC cannot start: ", std::strerror(error), "; it needs ",
                                                    kDescriptorsToStart, " file descriptors and there were ", opened.size(),
                                                    ". Raise the limit (ulimit -n), or look for who leaves them open"));
+}
+
+absl::Status CheckThreads() {
+  const size_t needed = ThreadsToStart();
+  std::vector<std::thread> threads;
+  threads.reserve(needed);
+  absl::Notification counted;
+  std::string problem;
+  try {
+    while (threads.size() < needed) threads.emplace_back([&counted] { counted.WaitForNotification(); });
+  } catch (const std::system_error& error) {
+    problem = error.code().message();
+  }
+  counted.Notify();
+  for (std::thread& thread : threads) thread.join();
+  if (problem.empty()) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("gRPC cannot start: ", problem, "; it needs ", needed, " threads and there were ", threads.size(),
+                   ". Raise the limit (pids.max of the cgroup, ulimit -u, ulimit -v), or look for who has so many"));
+}
+
+}  // namespace
+
+absl::Status CheckThatGrpcCanStart() {
+  if (grpc_is_initialized() != 0) return absl::OkStatus();
+  if (absl::Status status = CheckDescriptors(); !status.ok()) return status;
+  return CheckThreads();
 }
 
 }  // namespace userclient::internal
