@@ -88,14 +88,9 @@ absl::Status CannotListen(const SocketAddress& address, int error) {
       absl::StrCat("FaultProxyOptions.listen_address: cannot listen on ", address.ToString(), ": ", ErrnoText(error)));
 }
 
-/// Bound with SO_REUSEADDR: a second socket of this kind can be bound to the same port.
 absl::StatusOr<Socket> Bind(const SocketAddress& address) {
-  Socket bound = Socket::Make(address.family());
-  const int on = 1;
-  if (!bound || setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-      bind(bound.get(), address.get(), address.size()) != 0) {
-    return CannotListen(address, errno);
-  }
+  Socket bound = Socket::Bind(address);
+  if (!bound) return CannotListen(address, errno);
   return bound;
 }
 

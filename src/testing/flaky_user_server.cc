@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "testing/socket.h"
 #include "user/v1/user_service.pb.h"
 
 namespace userclient::testing {
@@ -148,6 +149,14 @@ struct FlakyUserServer::Impl {
     };
   }
 
+  /// Before the first start. What cannot be bound the server itself will tell of; a name is the server's to look up.
+  void ReservePort() {
+    const absl::StatusOr<internal::SocketAddress> wanted = internal::SocketAddress::Parse(address);
+    if (!wanted.ok()) return;
+    reserved = internal::Socket::Bind(*wanted);
+    if (reserved) address = internal::SocketAddress::Of(reserved.get()).ToString();
+  }
+
   absl::Status Start() {
     absl::StatusOr<std::unique_ptr<UserServer>> started = UserServer::Start(ServerOptions());
     if (!started.ok()) return started.status();
@@ -177,9 +186,10 @@ struct FlakyUserServer::Impl {
   std::shared_ptr<UserStore> store;
   std::shared_ptr<FaultInjector> faults = std::make_shared<FaultInjector>();
   std::shared_ptr<Arrivals> arrivals = std::make_shared<Arrivals>();
-  // Fixed after the first start: a restart takes the same port.
+  // Fixed after the first start: a restart takes the same port, which nobody else is given in the meantime.
   std::string address;
   int port = 0;
+  internal::Socket reserved;
 
   absl::Mutex mutex;
   std::shared_ptr<UserServer> server ABSL_GUARDED_BY(mutex);
@@ -190,6 +200,7 @@ absl::StatusOr<FlakyUserServer> FlakyUserServer::Start(FlakyUserServerOptions op
   impl->store = options.store != nullptr ? options.store : MakeMemoryUserStore();
   impl->address = options.listen_address;
   impl->options = std::move(options);
+  impl->ReservePort();
   if (absl::Status started = impl->Start(); !started.ok()) return started;
   {
     absl::MutexLock lock(&impl->mutex);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <system_error>
@@ -71,6 +72,18 @@ std::string SocketAddress::ToString() const {
 }
 
 Socket Socket::Make(int family) { return Socket(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+
+Socket Socket::Bind(const SocketAddress& address) {
+  Socket bound = Make(address.family());
+  const int on = 1;
+  if (!bound || setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+      bind(bound.get(), address.get(), address.size()) != 0) {
+    const int error = errno;
+    bound.Close();
+    errno = error;
+  }
+  return bound;
+}
 
 void Socket::Close() {
   if (descriptor_ >= 0) close(descriptor_);

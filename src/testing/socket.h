@@ -44,6 +44,9 @@ class Socket {
   ~Socket() { Close(); }
 
   static Socket Make(int family);
+  /// Bound with SO_REUSEADDR, or none and errno: while it does not listen, further sockets of this kind can be bound to the same
+  /// port, and nobody else is given it.
+  static Socket Bind(const SocketAddress& address);
 
   explicit operator bool() const { return descriptor_ >= 0; }
   int get() const { return descriptor_; }

@@ -1,5 +1,10 @@
 #include "userclient/testing/flaky_user_server.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <thread>
@@ -173,6 +178,19 @@ TEST(FlakyUserServerTest, StopCutsOffWhatIsInFlightAndClosesThePort) {
   EXPECT_THAT(PlainClient(server.address()).GetUser("u-1"), FailedWith(grpc::StatusCode::UNAVAILABLE));
 }
 
+TEST(FlakyUserServerTest, NobodyElseIsGivenItsPortWhileItIsStopped) {
+  FlakyUserServer server = FlakyUserServer::Start().value();
+  server.Stop();
+
+  const int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(server.port())), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  EXPECT_EQ(bind(other, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), -1);
+  EXPECT_EQ(errno, EADDRINUSE);
+  close(other);
+  EXPECT_TRUE(server.Restart().ok());
+}
+
 TEST(FlakyUserServerTest, ServersBehindOneNameTakeOnePortOnSeveralAddresses) {
   FlakyUserServer one = FlakyUserServer::Start({.seed_users = 1, .listen_address = "127.0.0.2:0", .name = "one"}).value();
   FlakyUserServer two =
@@ -211,6 +229,7 @@ TEST(FlakyUserServerTest, TakesFaultsAsJson) {
 }
 
 TEST(FlakyUserServerDeathTest, ScriptThatCannotBeEndsTheTest) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   FlakyUserServer server = FlakyUserServer::Start().value();
 
   EXPECT_DEATH(server.Script("GetUsr", {Ok()}), "\"GetUsr\" is no method that can be made to fail");
