@@ -22,8 +22,10 @@ constexpr size_t kMostThreads = 16;
 
 std::string TargetOf(const Endpoint& endpoint) { return (endpoint.is_ipv6 ? "ipv6:" : "ipv4:") + endpoint.address; }
 
-bool IsUnreachable(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded;
+/// A server that goes down cancels what it is asked, which nobody else has done.
+bool IsUnreachable(const absl::Status& status, const std::stop_token& stop) {
+  return status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded ||
+         (status.code() == absl::StatusCode::kCancelled && !stop.stop_requested());
 }
 
 }  // namespace
@@ -82,9 +84,10 @@ void EndpointChecks::CheckOne(Endpoint& endpoint, const std::stop_token& stop) c
     endpoint.health = "NO_HEALTH_SERVICE";
     return;
   }
-  endpoint.health = IsUnreachable(health.status()) ? "UNREACHABLE" : absl::StatusCodeToString(health.status().code());
+  const bool unreachable = IsUnreachable(health.status(), stop);
+  endpoint.health = unreachable ? "UNREACHABLE" : absl::StatusCodeToString(health.status().code());
   endpoint.reason = std::string(health.status().message());
-  if (!IsUnreachable(health.status()) || stop.stop_requested()) return;
+  if (!unreachable || stop.stop_requested()) return;
   // gRPC often keeps the reason to itself.
   const auto diagnosis = userclient::DiagnoseConnection(TargetOf(endpoint), CredentialsFor(options_, host_), timeout);
   if (diagnosis.ok() && diagnosis->trouble != userclient::ConnectTrouble::kNone) endpoint.reason = diagnosis->problem;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -25,10 +24,16 @@ namespace {
 
 constexpr char kHint[] = "userctl --help, or userctl COMMAND --help, tells what can be given";
 
-/// A standard stream that the program was started without must not become the number of a socket.
+/// A standard stream that the program was started without must not become the number of a socket: whoever uses it is told that
+/// it is none. One that would be closed by exec was not inherited; gRPC 1.51 leaves a descriptor behind before main.
 void OccupyStandardStreams() {
-  for (int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(stream, F_GETFD) == -1 && errno == EBADF) open("/dev/null", O_RDONLY);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    const int flags = fcntl(stream, F_GETFD);
+    if (flags != -1 && (flags & FD_CLOEXEC) == 0) continue;
+    const int nothing = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (nothing == -1 || nothing == stream) continue;
+    dup2(nothing, stream);
+    close(nothing);
   }
 }
 

@@ -166,6 +166,15 @@ TEST_F(UserctlImportTest, AMistakeOnStandardInputIsToldWhenItComes) {
   EXPECT_EQ(CountUsers(*store_), 2);
 }
 
+TEST_F(UserctlImportTest, AStandardInputThatIsClosedIsAnError) {
+  const std::string run = absl::StrCat("exec ", USERCTL_PROGRAM, " --target ", server_->address(), " import - <&-");
+
+  const Program::Result import = Program({"/bin/sh", "-c", run}).Wait();
+
+  EXPECT_EQ(import.exit_status, kWrongUsage);
+  EXPECT_THAT(import.err, HasSubstr("userctl: standard input: cannot be read"));
+}
+
 TEST_F(UserctlImportTest, AFileThatCannotBeReadIsWrongUsage) {
   const Program::Result missing = Import({files_ / "none.csv"});
   const Program::Result directory = Import({files_ / ""});

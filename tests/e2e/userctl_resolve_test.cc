@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/e2e/program.h"
@@ -24,6 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
+using namespace std::chrono_literals;
 
 constexpr int kWrongUsage = 2;
 constexpr int kDeadlineExceeded = 68;
@@ -31,6 +34,8 @@ constexpr int kNotFound = 69;
 constexpr int kPermissionDenied = 71;
 constexpr int kUnavailable = 78;
 constexpr char kHost[] = "users.test";
+/// For every lookup and every server, where it is not the time that is looked at.
+constexpr char kPatience[] = "20s";
 
 FlakyUserServer ServerAt(const std::string& listen_address, std::optional<ServerTlsFiles> tls = {}) {
   return FlakyUserServer::Start({.listen_address = listen_address, .tls = std::move(tls)}).value();
@@ -46,9 +51,18 @@ class UserctlResolveTest : public ::testing::Test {
     return all;
   }
 
-  Program::Result Resolve(int port, std::vector<std::string> arguments = {}) const {
-    arguments.insert(arguments.begin(), "resolve");
+  Program::Result Resolve(int port, std::vector<std::string> arguments = {}, const std::string& timeout = kPatience) const {
+    arguments.insert(arguments.begin(), {"--timeout", timeout, "resolve"});
     return Program(CommandLine(port, arguments)).Wait();
+  }
+
+  /// Blocks until the name server was asked so often for addresses of IPv4.
+  void AwaitQueries(int count) const {
+    const auto limit = std::chrono::steady_clock::now() + 50s;
+    while (name_server_.queries(kHost, DnsFamily::kIpv4) < count) {
+      ASSERT_LT(std::chrono::steady_clock::now(), limit) << "it does not ask";
+      std::this_thread::sleep_for(1ms);
+    }
   }
 
   ScriptedNameServer name_server_;
@@ -118,7 +132,7 @@ TEST_F(UserctlResolveTest, TlsIsForTheNameOfTheTarget) {
   const FlakyUserServer alien = serve("127.0.0.2:" + std::to_string(ours.port()), "other.test");
   name_server_.Set(kHost, {.addresses = {"127.0.0.1", "127.0.0.2"}}, NoAddress());
 
-  const Program::Result resolve = Program(CommandLine(ours.port(), {"--ca", ca, "resolve"})).Wait();
+  const Program::Result resolve = Program(CommandLine(ours.port(), {"--timeout", kPatience, "--ca", ca, "resolve"})).Wait();
 
   EXPECT_EQ(resolve.exit_status, 0);
   EXPECT_THAT(
@@ -161,7 +175,7 @@ TEST_F(UserctlResolveTest, ANameServerThatFailsOrIsGoneIsStatus78) {
 TEST_F(UserctlResolveTest, ANameServerThatIsSilentIsStatus68) {
   name_server_.Set(kHost, Silence(), Silence());
 
-  const Program::Result resolve = Resolve(50051, {"--timeout", "200ms"});
+  const Program::Result resolve = Resolve(50051, {}, /*timeout=*/"200ms");
 
   EXPECT_EQ(resolve.exit_status, kDeadlineExceeded);
   EXPECT_THAT(resolve.err, HasSubstr("did not answer"));
@@ -190,8 +204,8 @@ TEST_F(UserctlResolveTest, CredentialsThatCannotBeUsedAreWrongUsage) {
 
 class UserctlResolveWatchTest : public UserctlResolveTest {
  protected:
-  Program Watch(int port, std::vector<std::string> arguments = {}) const {
-    arguments.insert(arguments.begin(), {"resolve", "--watch", "--interval", "50ms"});
+  Program Watch(int port, std::vector<std::string> arguments = {}, const std::string& timeout = "5s") const {
+    arguments.insert(arguments.begin(), {"--timeout", timeout, "resolve", "--watch", "--interval", "50ms"});
     return Program(CommandLine(port, arguments));
   }
 };
@@ -244,8 +258,7 @@ TEST_F(UserctlResolveWatchTest, GoesOnWhileTheNameServerFailsAndSaysSoOnce) {
   watch.ReadLine();
   name_server_.Set(kHost, ServFail(), ServFail());
   const int before = name_server_.queries(kHost, DnsFamily::kIpv4);
-  while (name_server_.queries(kHost, DnsFamily::kIpv4) < before + 20) {
-  }
+  AwaitQueries(before + 20);
   name_server_.Set(kHost, {.addresses = {"127.0.0.1", "127.0.0.2"}}, NoAddress());
   const std::string added = watch.ReadLine();
   watch.Signal(SIGINT);
@@ -269,9 +282,8 @@ TEST_F(UserctlResolveWatchTest, EndsWhenItsReaderGoes) {
 
 TEST_F(UserctlResolveWatchTest, EndsDuringALookupThatHangs) {
   name_server_.Set(kHost, Silence(), Silence());
-  Program watch = Watch(50051, {"--timeout", "600s"});
-  while (name_server_.queries(kHost, DnsFamily::kIpv4) == 0) {
-  }
+  Program watch = Watch(50051, {}, /*timeout=*/"600s");
+  AwaitQueries(1);
 
   watch.Signal(SIGINT);
 
