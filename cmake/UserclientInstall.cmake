@@ -86,6 +86,10 @@ install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md $
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "grafana_dashboard.json" PATTERN "prometheus_alarms.yaml")
+# To be copied: each is a project of its own.
+foreach(sample IN ITEMS quickstart own_service profile_service)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/samples/${sample} DESTINATION ${CMAKE_INSTALL_DOCDIR}/samples)
+endforeach()
 
 # Shared libraries find each other, and programs find them, wherever the prefix lies.
 if(BUILD_SHARED_LIBS)

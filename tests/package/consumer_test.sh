@@ -301,7 +301,7 @@ case "${way}" in
     ;;
 
   deb)
-    rm -rf "${here}/packages" "${here}/root" "${here}/bin_first"
+    rm -rf "${here}/packages" "${here}/root" "${here}/bin_first" "${here}/build"
     # Where /bin comes before /usr/bin, as for cron, CMake finds the system's packages in /lib.
     PATH="/bin:${PATH}" "${CMAKE}" -S "${SOURCE_DIR}" -B "${here}/bin_first" -G Ninja -DCMAKE_CXX_COMPILER="${CXX}" \
       -DUSERCLIENT_BUILD_{SERVER,SAMPLES,TESTS,BENCHMARKS,TESTING}"=OFF" >"${here}/bin_first.log"
@@ -350,7 +350,8 @@ case "${way}" in
     for observer in ${OBSERVERS}; do
       expect_output "${observer}-cpp-dev" 0 dpkg-deb --field "${dev}" Recommends
     done
-    configure_and_build -S "${SOURCE_DIR}/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/root/usr"
+    # The sample to copy is in it, and is all that one needs.
+    configure_and_build -S "${here}/root/usr/share/doc/userclient/samples/quickstart" -B "${here}/build" -DCMAKE_PREFIX_PATH="${here}/root/usr"
     USER_SERVER="${here}/root/usr/bin/user_server"
     run_quickstart "${here}/build/quickstart"
     ;;
