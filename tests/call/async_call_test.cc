@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "tests/support/scripted_service.h"
 #include "tests/support/test_client.h"
 #include "userclient/testing/flaky_user_server.h"
@@ -138,7 +139,7 @@ TEST_F(AsyncCallTest, TellsWhyItEnded) {
 TEST_F(AsyncCallTest, EndsAtItsDeadline) {
   server_->ScriptRepeatedly("GetUser", {Hang()});
 
-  const Answer user = Client().GetUserAsync(AskFor("u-1"), {.timeout = 50ms}).Get();
+  const Answer user = Client().GetUserAsync(AskFor("u-1"), {.timeout = 500ms}).Get();
 
   EXPECT_EQ(user.status().code(), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ReportOf(user.status())->end, CallEnd::kDeadline);
@@ -223,19 +224,26 @@ TEST_F(AsyncCallTest, OutlivesItsClient) {
 }
 
 TEST_F(AsyncCallTest, ABlockingCallInACallbackIsRefusedInsteadOfStarvingIt) {
-  const UserClient client = Client();
+  absl::Notification awaited;
+  absl::Notification refused;
+  // No answer is there before somebody waits for it: the callback would run on this thread, and the wait be none.
+  const ScriptedService server([&](grpc::ServerContext&, const user::v1::GetUserRequest& request, GetUserResponse&) {
+    (request.user_id() == "u-1" ? awaited : refused).WaitForNotification();
+    return grpc::Status::OK;
+  });
+  const UserClient client = ConnectTo(server.address());
   std::promise<absl::Status> inner;
   std::promise<absl::Status> waited;
 
-  server_->Script("GetUser", {Delay(50ms)});
   client.GetUserAsync(AskFor("u-1")).Then([&](const Answer&) {
     inner.set_value(client.GetUser(AskFor("u-2")).status());
-    server_->Script("GetUser", {Delay(50ms)});
     waited.set_value(client.GetUserAsync(AskFor("u-2")).Get().status());
   });
+  awaited.Notify();
 
   EXPECT_EQ(inner.get_future().get().code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(waited.get_future().get().code(), StatusCode::kFailedPrecondition);
+  refused.Notify();
 }
 
 TEST_F(AsyncCallTest, ACallbackMayStartTheNextCall) {

@@ -38,14 +38,14 @@ class CredentialRotationTest : public ::testing::Test {
 
   void WriteServer(const CertificateAuthority& authority) {
     const IssuedCertificate issued = authority.Issue({.names = {"localhost"}, .addresses = {"127.0.0.1"}});
-    files_.Write("server.pem", issued.certificate);
-    files_.Write("server.key", issued.private_key);
+    files_.Replace("server.pem", issued.certificate);
+    files_.Replace("server.key", issued.private_key);
   }
 
   void WriteClient(const CertificateAuthority& authority) {
     const IssuedCertificate issued = authority.Issue({.common_name = "client"});
-    files_.Write("client.pem", issued.certificate);
-    files_.Write("client.key", issued.private_key);
+    files_.Replace("client.pem", issued.certificate);
+    files_.Replace("client.key", issued.private_key);
   }
 
   void StartServer(UserServerOptions options = {}) {
@@ -149,12 +149,12 @@ TEST_F(CredentialRotationTest, AuthoritiesChangeWithoutAFailedCall) {
   const CertificateAuthority successor("successor");
 
   // The order that every handbook gives: first both are trusted, then the certificates change, then the old one is forgotten.
-  files_.Write("ca.pem", authority_.certificate() + successor.certificate());
+  files_.Replace("ca.pem", authority_.certificate() + successor.certificate());
   EXPECT_TRUE(CallUntilRenewed(1));
   WriteServer(successor);
   WriteClient(successor);
   EXPECT_TRUE(CallUntilRenewed(2));
-  files_.Write("ca.pem", successor.certificate());
+  files_.Replace("ca.pem", successor.certificate());
   EXPECT_TRUE(CallUntilRenewed(3));
 
   EXPECT_EQ(GetUser(), absl::OkStatus());
@@ -165,7 +165,7 @@ TEST_F(CredentialRotationTest, WhatDoesNotFitTogetherChangesNothingAndIsReported
   Connect(MutualTls());
   ASSERT_EQ(GetUser(), absl::OkStatus());
 
-  files_.Write("client.key", authority_.Issue({}).private_key);
+  files_.Replace("client.key", authority_.Issue({}).private_key);
 
   EXPECT_TRUE(Eventually([&] { return Told("credentials refused") == 1; }));
   for (int i = 0; i < 10; ++i) EXPECT_EQ(GetUser(), absl::OkStatus());
@@ -191,7 +191,7 @@ TEST_F(CredentialRotationTest, AnIdentityThatTheServerRefusesLeavesTheOldConnect
 TEST_F(CredentialRotationTest, ByCallTheFilesAreReadAtOnce) {
   StartServer();
   Connect(MutualTls());
-  files_.Write("client.pem", "no certificate");
+  files_.Replace("client.pem", "no certificate");
 
   const absl::Status status = client_->Reload();
 
@@ -258,7 +258,7 @@ TEST_P(TokenRotationTest, ManyCallersFetchItOnce) {
 
 TEST_P(TokenRotationTest, AServerThatRefusesEveryTokenIsAskedTwice) {
   Start();
-  files_.Write("tokens", "none-of-them");
+  files_.Replace("tokens", "none-of-them");
   Connect(
       Credentials::Tls({.root_certificates = files_ / "ca.pem", .token_source = [] { return BearerToken{.text = "wrong"}; }}));
   ASSERT_TRUE(Eventually([&] { return Call().code() == StatusCode::kUnauthenticated; }));

@@ -222,8 +222,8 @@ TEST_F(EndpointsTest, ANameThatAppearsLaterIsFoundSoon) {
 
   PointTo({0});
 
-  EXPECT_TRUE(Eventually([&] { return GetUser().ok(); }));
-  EXPECT_EQ(Told(ClientEvent::Kind::kEndpointsChanged), 1);
+  // The channel looks the name up itself, and may be first.
+  EXPECT_TRUE(Eventually([&] { return GetUser().ok() && Told(ClientEvent::Kind::kEndpointsChanged) == 1; }));
 }
 
 TEST_F(EndpointsTest, AllServersMayChangeAtOnce) {

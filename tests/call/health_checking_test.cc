@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 class HealthCheckingTest : public ::testing::Test {
  protected:
   static std::unique_ptr<UserServer> StartServer() {
-    absl::StatusOr<std::unique_ptr<UserServer>> server = UserServer::Start({.seed_users = 1, .drain_notice = 5s});
+    absl::StatusOr<std::unique_ptr<UserServer>> server = UserServer::Start({.seed_users = 1, .drain_notice = 12s});
     if (!server.ok()) std::abort();
     return *std::move(server);
   }
@@ -41,11 +41,11 @@ TEST_F(HealthCheckingTest, AServerThatDrainsIsLeftBeforeItCloses) {
     return leaving_->counters("GetUser").attempts > 5 && staying_->counters("GetUser").attempts > 5;
   }));
 
-  // It goes on answering for 5 s, but its health says NOT_SERVING.
+  // It goes on answering for 12 s, but its health says NOT_SERVING.
   const auto drained = std::async(std::launch::async, [&] { return leaving_->Shutdown(60s); });
   EXPECT_TRUE(Eventually([&] {
     const int64_t before = leaving_->counters("GetUser").attempts;
-    for (int i = 0; i < 100; ++i) call();
+    for (int i = 0; i < 20; ++i) call();
     return leaving_->counters("GetUser").attempts == before;
   }));
 

@@ -56,7 +56,9 @@ TEST_F(HedgingTest, SendsASecondAttemptWhenTheFirstDoesNotAnswer) {
   ASSERT_TRUE(user.ok()) << user.status();
   EXPECT_EQ(server_->attempts("GetUser"), 2);
   ASSERT_EQ(report_.attempts.size(), 2u);
-  EXPECT_EQ(report_.attempts[0].status.code(), StatusCode::kCancelled);
+  // A busy server may look at the second one first.
+  EXPECT_THAT((std::vector{report_.attempts[0].status.code(), report_.attempts[1].status.code()}),
+              ::testing::UnorderedElementsAre(StatusCode::kCancelled, StatusCode::kOk));
   EXPECT_EQ(report_.attempts[1].reason, AttemptReason::kHedge);
   EXPECT_GE(report_.attempts[1].started, 20ms);
 }
@@ -142,8 +144,10 @@ TEST_F(HedgingTest, AnExhaustedThrottleNeverFailsTheCall) {
 
 TEST_F(HedgingTest, TheDeadlineEndsItAll) {
   server_->ScriptRepeatedly("GetUser", {Hang()});
+  const UserClient client = ConnectTo(server_->address(), HedgingConfig());
+  ASSERT_TRUE(client.WaitReady(30s));
 
-  const auto user = ConnectTo(server_->address(), HedgingConfig()).GetUser(AskFor("u-1"), {.timeout = 1s});
+  const auto user = client.GetUser(AskFor("u-1"), {.timeout = 4s});
 
   EXPECT_EQ(user.status().code(), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(server_->attempts("GetUser"), 3);
@@ -175,18 +179,20 @@ TEST_F(HedgingTest, IsRefusedForMethodsWithSideEffects) {
 
 // Guesses are for clients that have room for them: what makes the calls of a full one slow may be that there are too many.
 TEST_F(HedgingTest, SendsNoHedgeWhenItsCompartmentIsNearlyFull) {
-  // All calls are under way when the first hedge is due, and over when the second would be.
-  server_->ScriptRepeatedly("GetUser", {Delay(1500ms)});
-  const UserClient client =
-      ConnectTo(server_->address(), HedgingConfig({.delay = "1.2s"}, R"(, "userclient": {"bulkheads": [{"name": "reads",
-      "methods": [{"service": "user.v1.UserService", "method": "GetUser"}], "maxConcurrentCalls": 5}]})"));
-  std::vector<PendingCall<user::v1::GetUserResponse>> calls;
-  calls.reserve(5);
-  for (int i = 0; i < 5; ++i) calls.push_back(client.GetUserAsync(AskFor("u-1")));
+  // Those who fill it stay, whenever the hedge is due.
+  server_->ScriptRepeatedly("ListUsers", {Hang()});
+  server_->Script("GetUser", {Delay(500ms)});
+  const UserClient client = ConnectTo(server_->address(), HedgingConfig({}, R"(, "userclient": {"bulkheads": [{"name": "reads",
+      "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 5}]})"));
+  std::vector<PendingCall<user::v1::ListUsersResponse>> others;
+  others.reserve(4);
+  for (int i = 0; i < 4; ++i) others.push_back(client.ListUsersAsync({}, {.timeout = 100s}));
+  ASSERT_TRUE(server_->AwaitAttempts("ListUsers", 4));
 
-  for (auto& call : calls) EXPECT_TRUE(std::move(call).Get().ok());
+  EXPECT_TRUE(client.GetUser(AskFor("u-1")).ok());
 
-  EXPECT_EQ(server_->attempts("GetUser"), 5);
+  EXPECT_EQ(server_->attempts("GetUser"), 1);
+  for (const auto& other : others) other.Cancel();
 }
 
 TEST_F(HedgingTest, ACompartmentWithRoomHedges) {

@@ -160,13 +160,13 @@ TEST_F(RetryScenarioTest, PerAttemptRecvTimeout) {
   server_->Script("GetUser", {Hang(), Ok()});
 
   const auto user =
-      GetUser(RetryConfig({.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
+      GetUser(RetryConfig({.codes = R"("UNAVAILABLE", "DEADLINE_EXCEEDED")", .more = R"(, "perAttemptRecvTimeout": "3s")"}));
 
   EXPECT_TRUE(user.ok()) << user.status();
   const auto attempts = server_->ReceivedAttempts("GetUser");
   ASSERT_EQ(attempts.size(), 2u);
   ASSERT_TRUE(attempts[0].time_left.has_value());
-  EXPECT_LE(*attempts[0].time_left, 501ms) << "the attempt's own deadline travels, not the call's";
+  EXPECT_LE(*attempts[0].time_left, 3100ms) << "the attempt's own deadline travels, not the call's";
 }
 
 TEST_F(RetryScenarioTest, PerAttemptRecvTimeoutOnLastAttempt) {
@@ -177,7 +177,9 @@ TEST_F(RetryScenarioTest, PerAttemptRecvTimeoutOnLastAttempt) {
 
   EXPECT_EQ(user.status().code(), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ReportOf(user.status())->end, CallEnd::kAttemptsExhausted);
-  EXPECT_EQ(server_->attempts("GetUser"), 2);
+  // The server may be too late to see one of them.
+  EXPECT_EQ(ReportOf(user.status())->attempts.size(), 2u);
+  EXPECT_LE(server_->attempts("GetUser"), 2);
 }
 
 TEST_F(RetryScenarioTest, PerAttemptRecvTimeoutIsRetriedOnlyIfListed) {
@@ -187,7 +189,8 @@ TEST_F(RetryScenarioTest, PerAttemptRecvTimeoutIsRetriedOnlyIfListed) {
 
   EXPECT_EQ(user.status().code(), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ReportOf(user.status())->end, CallEnd::kNotRetryable);
-  EXPECT_EQ(server_->attempts("GetUser"), 1);
+  EXPECT_EQ(ReportOf(user.status())->attempts.size(), 1u);
+  EXPECT_LE(server_->attempts("GetUser"), 1);
 }
 
 TEST_F(RetryScenarioTest, TheCallsDeadlineEndsTheLastAttempt) {

@@ -6,9 +6,12 @@
 #include <cstdlib>
 #include <future>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
+#include "tests/support/scripted_service.h"
 #include "tests/support/test_client.h"
 #include "userclient/testing/flaky_user_server.h"
 
@@ -90,6 +93,20 @@ TEST_F(ShutdownTest, MayBeCalledTwiceAndByManyThreads) {
   EXPECT_TRUE(client_->Shutdown(1ms));
 }
 
+/// Answers once it is told to: when the callback is there, which the thread of the test would run otherwise.
+class PatientServer {
+ public:
+  std::string address() const { return service_.address(); }
+  void Answer() const { told_.Notify(); }
+
+ private:
+  mutable absl::Notification told_;
+  const ScriptedService service_{[this](grpc::ServerContext&, const auto&, auto&) {
+    told_.WaitForNotification();
+    return grpc::Status::OK;
+  }};
+};
+
 /// What the application is busy with when the client is shut down, and for a little longer.
 void StayUntilShutdownHasBegun(const UserClient& client) {
   // Refused either way, so that nothing is sent.
@@ -102,16 +119,17 @@ void StayUntilShutdownHasBegun(const UserClient& client) {
 TEST_F(ShutdownTest, ReturnsWhenTheApplicationHasBeenCalledBack) {
   std::promise<void> called;
   std::atomic<bool> over = false;
-  // Slow enough for the callback to be there first: else this thread would run it.
-  server_->Script("GetUser", {Delay(1s)});
-  client_->GetUserAsync(AskFor("u-1")).Then([&, client = *client_](const absl::StatusOr<user::v1::GetUserResponse>&) {
+  const PatientServer server;
+  const UserClient client = ConnectTo(server.address());
+  client.GetUserAsync(AskFor("u-1")).Then([&](const absl::StatusOr<user::v1::GetUserResponse>&) {
     called.set_value();
     StayUntilShutdownHasBegun(client);
     over = true;
   });
+  server.Answer();
   called.get_future().wait();
 
-  EXPECT_TRUE(client_->Shutdown(30s)) << "the call has ended: nothing was cancelled";
+  EXPECT_TRUE(client.Shutdown(30s)) << "the call has ended: nothing was cancelled";
 
   EXPECT_TRUE(over);
 }
@@ -163,11 +181,14 @@ TEST_F(ShutdownTest, DoesNotWaitForTheCallbackThatItIsCalledInOnAThreadOfTheAppl
 
 TEST_F(ShutdownTest, InACallbackItCancelsAndDoesNotWait) {
   std::promise<bool> drained;
+  const PatientServer server;
+  const UserClient client = ConnectTo(server.address());
 
-  client_->GetUserAsync(AskFor("u-1")).Then([&](const auto&) { drained.set_value(client_->Shutdown(30s)); });
+  client.GetUserAsync(AskFor("u-1")).Then([&](const auto&) { drained.set_value(client.Shutdown(30s)); });
+  server.Answer();
 
   EXPECT_FALSE(drained.get_future().get());
-  EXPECT_EQ(RejectionOf(client_->GetUser(AskFor("u-1")).status()), Rejection::kShutdown);
+  EXPECT_EQ(RejectionOf(client.GetUser(AskFor("u-1")).status()), Rejection::kShutdown);
 }
 
 TEST_F(ShutdownTest, WaitReadyConnectsBeforeTheFirstCall) { EXPECT_TRUE(client_->WaitReady(30s)); }

@@ -188,7 +188,8 @@ TEST_F(SingleFlightTest, AnEarlierDeadlineOfAFollowerIsItsOwn) {
 }
 
 TEST_F(SingleFlightTest, AnEarlierDeadlineOfTheFirstIsItsOwnToo) {
-  auto leader = Start({.timeout = 30ms});
+  // Long enough for the other to join it.
+  auto leader = Start({.timeout = 2s});
   auto follower = Start();
 
   EXPECT_EQ(CodeOf(std::move(leader)), StatusCode::kDeadlineExceeded);
@@ -199,7 +200,8 @@ TEST_F(SingleFlightTest, AnEarlierDeadlineOfTheFirstIsItsOwnToo) {
 }
 
 TEST_F(SingleFlightTest, TheDeadlineOfTheMethodEndsTheFlight) {
-  Connect(SingleFlightConfig({}, {}, "0.05s"));
+  // Long enough for the other to join it.
+  Connect(SingleFlightConfig({}, {}, "2s"));
   CallReport first;
   CallReport second;
   auto leader = Start({.report = &first});
@@ -313,7 +315,7 @@ TEST_F(SingleFlightTest, TheCancellationOfTheParentIsSeen) {
 }
 
 TEST_F(SingleFlightTest, ARefusedFlightRefusesAllWhoWait) {
-  Connect(SingleFlightConfig(R"("maxConcurrentCalls": 1, "maxWait": "0.1s")"));
+  Connect(SingleFlightConfig(R"("maxConcurrentCalls": 1, "maxWait": "2s")"));
   auto occupant = Start({}, "occupant");
   ASSERT_TRUE(server_.AwaitAttempts(1));
   CallReport report;
@@ -367,8 +369,7 @@ TEST_F(SingleFlightTest, EachHasItsOwnFallback) {
 }
 
 TEST_F(SingleFlightTest, RetriesGoOnWhenTheFirstHasLeft) {
-  Connect(
-      SingleFlightConfig({}, ", " + RetryPolicyJson({.max_attempts = 10, .initial_backoff = "0.02s", .max_backoff = "0.02s"})));
+  Connect(SingleFlightConfig({}, ", " + RetryPolicyJson({.max_attempts = 10, .initial_backoff = "0.5s", .max_backoff = "2s"})));
   server_.Break(grpc::StatusCode::UNAVAILABLE);
   server_.Open();
   auto leader = Start();

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -31,6 +32,10 @@ constexpr int kMissed = 1;
 constexpr int kSkipped = 77;
 /// Of a test: there is a second after the fault, and a while more.
 constexpr double kShortScale = 0.3;
+/// A test that missed a bar on a machine that stood still for so long is played again: the times of the script, of the attempts
+/// and of the breaker are no longer than a few of those. What the client does wrong, it does the next time too.
+constexpr std::chrono::milliseconds kStoodStill(100);
+constexpr int kMostPlays = 3;
 
 struct Flags {
   std::vector<std::string> only;
@@ -82,6 +87,21 @@ absl::Status Keep(const Flags& flags, const std::vector<Result>& results) {
   return kept;
 }
 
+Result PlayAndJudge(const Scenario& scenario, Way way, const std::string& config, bool short_form) {
+  Result result{.scenario = scenario, .way = way};
+  result.measures = Play(result.scenario, way, config);
+  if (way == Way::kUserclient) {
+    result.missed = MissedBars(result.scenario, result.measures, short_form ? Strictness::kNoTimes : Strictness::kFull);
+  }
+  return result;
+}
+
+/// Whether what was missed may be the machine's doing. What was lost or done twice never is.
+bool IsTheMachines(const Result& result) {
+  const Losses& losses = result.measures.losses;
+  return !result.missed.empty() && result.measures.stall >= kStoodStill && losses.lost == 0 && losses.doubled == 0;
+}
+
 int Run(const Flags& flags) {
   // Before there is any other thread.
   Obstacles obstacles{.private_network = testing::EnterPrivateNetwork()};
@@ -105,10 +125,10 @@ int Run(const Flags& flags) {
     }
     played = true;
     for (const Way way : flags.ways) {
-      Result result{.scenario = Scaled(scenario, scale), .way = way};
-      result.measures = Play(result.scenario, way, config);
-      if (way == Way::kUserclient) {
-        result.missed = MissedBars(result.scenario, result.measures, flags.short_form ? Strictness::kNoTimes : Strictness::kFull);
+      Result result = PlayAndJudge(Scaled(scenario, scale), way, config, flags.short_form);
+      for (int plays = 1; flags.short_form && plays < kMostPlays && IsTheMachines(result); ++plays) {
+        absl::PrintF("%sthe machine stood still: played again\n", TableLine(result));
+        result = PlayAndJudge(Scaled(scenario, scale), way, config, flags.short_form);
       }
       met &= result.missed.empty();
       absl::PrintF("%s", TableLine(result));

@@ -60,6 +60,11 @@ class DnsWatcherTest : public ::testing::Test {
   void SetIpv4(Addresses addresses) { server_.Set(kHost, {.addresses = std::move(addresses)}, NoAddress()); }
   int Lookups() const { return server_.queries(kHost, DnsFamily::kIpv4); }
 
+  /// The first answer, and that it was confirmed: from then on nothing but a change is news.
+  void AwaitFirst() { listener_.Await(2); }
+  /// What comes after that.
+  Listener::News AwaitChange() { return listener_.Await(3).at(2); }
+
   /// Enough lookups for anything that a lookup could bring.
   void AwaitThreeLookups(const DnsWatcher& watcher) {
     const int64_t before = watcher.snapshot().lookups;
@@ -70,16 +75,17 @@ class DnsWatcherTest : public ::testing::Test {
   Listener listener_;
 };
 
-TEST_F(DnsWatcherTest, TellsTheFirstEndpointsThenEachChangeTwice) {
+TEST_F(DnsWatcherTest, TellsTheFirstEndpointsAndEachChangeTwice) {
   SetIpv4({"10.0.0.1"});
   const auto watcher = Watch(At(server_), listener_.Options());
-  listener_.Await(1);
+  listener_.Await(2);
 
   SetIpv4({"10.0.0.2", "10.0.0.1"});
-  listener_.Await(3);
+  listener_.Await(4);
   SetIpv4({"10.0.0.2"});
 
-  EXPECT_THAT(listener_.Await(5), ElementsAre(IsNews(EndpointNews::kFirst, Addresses{"10.0.0.1"}),
+  EXPECT_THAT(listener_.Await(6), ElementsAre(IsNews(EndpointNews::kFirst, Addresses{"10.0.0.1"}),
+                                              IsNews(EndpointNews::kConfirmed, Addresses{"10.0.0.1"}),
                                               IsNews(EndpointNews::kChanged, Addresses{"10.0.0.1", "10.0.0.2"}),
                                               IsNews(EndpointNews::kConfirmed, Addresses{"10.0.0.1", "10.0.0.2"}),
                                               IsNews(EndpointNews::kChanged, Addresses{"10.0.0.2"}),
@@ -101,11 +107,11 @@ TEST_F(DnsWatcherTest, AnotherOrderAndDuplicatesAreNoChange) {
 TEST_F(DnsWatcherTest, FollowsBothFamilies) {
   server_.Set(kHost, {.addresses = {"10.0.0.1"}}, {.addresses = {"fd00::1"}});
   const auto watcher = Watch(At(server_), listener_.Options());
-  listener_.Await(1);
+  AwaitFirst();
 
   server_.Set(kHost, DnsFamily::kIpv6, {.addresses = {"fd00::1", "fd00::2"}});
 
-  EXPECT_THAT(listener_.Await(2)[1].endpoints.ipv6, ElementsAre("fd00::1", "fd00::2"));
+  EXPECT_THAT(AwaitChange().endpoints.ipv6, ElementsAre("fd00::1", "fd00::2"));
   EXPECT_THAT(watcher->snapshot().endpoints.ipv4, ElementsAre("10.0.0.1"));
 }
 
@@ -133,25 +139,25 @@ TEST_F(DnsWatcherTest, AFamilyThatIsRefusedIsNoFailure) {
   server_.Set(kHost, {.addresses = {"10.0.0.1"}}, Refused());
   const auto watcher = Watch(At(server_), listener_.Options());
 
-  listener_.Await(1);
+  AwaitFirst();
   SetIpv4({"10.0.0.2"});
   server_.Set(kHost, DnsFamily::kIpv6, Refused());
 
-  EXPECT_THAT(listener_.Await(2)[1].endpoints.ipv4, ElementsAre("10.0.0.2"));
+  EXPECT_THAT(AwaitChange().endpoints.ipv4, ElementsAre("10.0.0.2"));
   EXPECT_TRUE(watcher->snapshot().failure.ok());
 }
 
 TEST_F(DnsWatcherTest, ANameServerThatDiesAndReturnsIsFoundAgain) {
   SetIpv4({"10.0.0.1"});
   const auto watcher = Watch(At(server_), listener_.Options());
-  listener_.Await(1);
+  AwaitFirst();
 
   server_.Die();
   EXPECT_THAT(listener_.AwaitNextFailure().back().message(), HasSubstr("cannot be reached"));
   SetIpv4({"10.0.0.2"});
   server_.Return();
 
-  EXPECT_THAT(listener_.Await(2)[1], IsNews(EndpointNews::kChanged, Addresses{"10.0.0.2"}));
+  EXPECT_THAT(AwaitChange(), IsNews(EndpointNews::kChanged, Addresses{"10.0.0.2"}));
   EXPECT_TRUE(watcher->snapshot().failure.ok());
 }
 
@@ -167,14 +173,14 @@ TEST_F(DnsWatcherTest, ANameThatDoesNotExistYetIsFoundOnceItDoes) {
 TEST_F(DnsWatcherTest, SeesAChangeWithinAnIntervalAndAFifth) {
   SetIpv4({"10.0.0.1"});
   const auto watcher = Watch(At(server_), listener_.Options(500ms));
-  listener_.Await(1);
+  AwaitFirst();
 
   const Clock::time_point start = Clock::now();
   SetIpv4({"10.0.0.2"});
-  listener_.Await(2);
+  AwaitChange();
 
   // The rest is for a machine that is busy.
-  EXPECT_LE(Clock::now() - start, 600ms + 2s);
+  EXPECT_LE(Clock::now() - start, 600ms + 10s);
   RecordProperty("milliseconds", static_cast<int>((Clock::now() - start) / 1ms));
 }
 
@@ -217,9 +223,10 @@ TEST_F(DnsWatcherTest, LookNowLeavesANameServerAloneThatHasNoAnswer) {
   const Clock::time_point start = Clock::now();
   const auto watcher = Watch(At(server_), listener_.Options(1h));
 
+  // The server also counts what is asked again because it was slow.
   ASSERT_TRUE(Eventually([&] {
     watcher->LookNow();
-    return Lookups() >= 3;
+    return watcher->snapshot().lookups >= 3;
   }));
 
   // 1 s and 2 s, a fifth less each.
@@ -354,8 +361,10 @@ TEST_F(DnsWatcherTest, MayBeUsedByManyThreads) {
 TEST_F(DnsWatcherTest, TwoHundredWatchersLeaveNoThreadAndNoDescriptorBehind) {
   SetIpv4({"10.0.0.1"});
   server_.Set("silent.test", Silence(), Silence());
-  Watch(At(server_), listener_.Options()).reset();
   const int threads = Threads();
+  Watch(At(server_), listener_.Options()).reset();
+  // A thread that has been joined may still be in /proc for a moment.
+  ASSERT_TRUE(Eventually([&] { return Threads() == threads; })) << Threads() << " and not " << threads;
   const int descriptors = OpenDescriptors();
 
   {
@@ -368,7 +377,6 @@ TEST_F(DnsWatcherTest, TwoHundredWatchersLeaveNoThreadAndNoDescriptorBehind) {
     EXPECT_TRUE(Eventually([&] { return Lookups() >= 300 && server_.queries("silent.test", DnsFamily::kIpv6) >= 100; }));
   }
 
-  // A thread that has been joined may still be in /proc for a moment.
   EXPECT_TRUE(Eventually([&] { return Threads() == threads; })) << Threads() << " and not " << threads;
   EXPECT_EQ(OpenDescriptors(), descriptors);
 }

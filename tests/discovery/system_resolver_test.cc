@@ -128,11 +128,12 @@ TEST_F(SystemResolverTest, FollowsTheHostsFile) {
     ScriptedNameServer server("127.0.0.1", kDnsPort);
     Listener listener;
     const auto watcher = DnsWatcher::Start(DnsNameOf("users:50051").value(), listener.Options()).value();
-    listener.Await(1);
+    // The first answer, and that it was confirmed.
+    listener.Await(2);
 
     directory_.Write("hosts", "10.0.0.8 users\n");
 
-    EXPECT_THAT(listener.Await(2)[1].endpoints.ipv4, ElementsAre("10.0.0.8"));
+    EXPECT_THAT(listener.Await(3).at(2).endpoints.ipv4, ElementsAre("10.0.0.8"));
   });
 }
 
@@ -144,11 +145,12 @@ TEST_F(SystemResolverTest, FollowsAnotherNameServer) {
     new_one.Set("users.test", {.addresses = {"10.0.0.2"}}, NoAddress());
     Listener listener;
     const auto watcher = DnsWatcher::Start(DnsNameOf("users.test:50051").value(), listener.Options()).value();
-    listener.Await(1);
+    // The first answer, and that it was confirmed.
+    listener.Await(2);
 
     directory_.Write("resolv.conf", "nameserver 127.0.0.2\n");
 
-    EXPECT_THAT(listener.Await(2)[1].endpoints.ipv4, ElementsAre("10.0.0.2"));
+    EXPECT_THAT(listener.Await(3).at(2).endpoints.ipv4, ElementsAre("10.0.0.2"));
   });
 }
 

@@ -80,7 +80,7 @@ TEST_F(TroubleshootingGuideTest, ACallThatNobodyAnswersIsToldAsThePageShows) {
   ASSERT_TRUE(client.WaitReady(30s));
   server_->Script("GetUser", {Hang()});
 
-  const std::string told = Tell(client.GetUser(AskFor("u-1"), {.timeout = 100ms}).status());
+  const std::string told = Tell(client.GetUser(AskFor("u-1"), {.timeout = 2s}).status());
 
   EXPECT_THAT(told, HasSubstr("\n  1. first attempt at "));
   EXPECT_THAT(told, HasSubstr(", peer not known, "));

@@ -18,12 +18,15 @@ DescriptorShortage::DescriptorShortage(int spare) {
   lower.rlim_cur = static_cast<rlim_t>(held.back());
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
   close(held.back());
-  // Another thread may just have given one back.
+  TakeTheRest();
+  held.pop_back();
+  for (const int descriptor : held) close(descriptor);
+}
+
+void DescriptorShortage::TakeTheRest() {
   int more = 0;
   while ((more = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) kept_.push_back(more);
   EXPECT_EQ(errno, EMFILE);
-  held.pop_back();
-  for (const int descriptor : held) close(descriptor);
 }
 
 DescriptorShortage::~DescriptorShortage() {

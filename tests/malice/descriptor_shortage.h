@@ -12,6 +12,9 @@ class DescriptorShortage {
   explicit DescriptorShortage(int spare = 0);
   ~DescriptorShortage();
 
+  /// Takes those, too, that other threads have given back meanwhile: one that had a file open when this was made.
+  void TakeTheRest();
+
   DescriptorShortage(const DescriptorShortage&) = delete;
   DescriptorShortage& operator=(const DescriptorShortage&) = delete;
 

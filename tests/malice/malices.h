@@ -27,12 +27,8 @@ void PrintTo(const Malice& malice, std::ostream* out);
 inline constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(20);
 inline constexpr std::chrono::nanoseconds kDeadline = std::chrono::milliseconds(400);
 
-/// What a busy machine may add to a deadline.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/// What a busy machine may add to a deadline. Without a deadline most of them would last for ever.
 inline constexpr std::chrono::nanoseconds kGrace = std::chrono::seconds(10);
-#else
-inline constexpr std::chrono::nanoseconds kGrace = std::chrono::seconds(2);
-#endif
 
 /// All that is known.
 std::vector<Malice> Malices();

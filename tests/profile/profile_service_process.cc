@@ -20,8 +20,8 @@ std::vector<std::string> Arguments(const std::string& target, const std::vector<
   return arguments;
 }
 
-httplib::Client ClientOf(const ProfileServiceProcess& service) {
-  httplib::Client client(service.host(), service.port());
+httplib::Client ClientOf(const ProfileServiceProcess& service, int port) {
+  httplib::Client client(service.host(), port);
   client.set_read_timeout(30s);
   return client;
 }
@@ -85,16 +85,16 @@ ProfileServiceProcess::ProfileServiceProcess(const std::string& target, const st
 }
 
 httplib::Response ProfileServiceProcess::Get(const std::string& path, const httplib::Headers& headers) const {
-  return Answer(ClientOf(*this).Get(path, headers));
+  return Answer(ClientOf(*this, port_).Get(path, headers));
 }
 
 httplib::Response ProfileServiceProcess::GetOperations(const std::string& path) const {
-  return Answer(httplib::Client(host_, operations_port_).Get(path));
+  return Answer(ClientOf(*this, operations_port_).Get(path));
 }
 
 httplib::Response ProfileServiceProcess::Post(const std::string& path, const std::string& body,
                                               const httplib::Headers& headers) const {
-  return Answer(ClientOf(*this).Post(path, headers, body, "application/json"));
+  return Answer(ClientOf(*this, port_).Post(path, headers, body, "application/json"));
 }
 
 Json ProfileServiceProcess::Status() const { return Json::parse(Get("/status.json").body); }

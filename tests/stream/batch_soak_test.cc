@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/server/temporary_directory.h"
 #include "tests/stream/batch_support.h"
+#include "tests/stream/own_loopback.h"
 #include "tests/stream/store_server.h"
 #include "tests/support/test_client.h"
 
@@ -40,8 +41,8 @@ TEST(BatchSoakTest, EveryUserIsCreatedOnceWhileServersAreKilled) {
   constexpr int64_t kStep = std::max<int64_t>(kUsers / 100, 250);
   const TemporaryDirectory directory;
   const std::string store = directory / "users.db";
-  StoreServer first("127.0.0.1", store);
-  StoreServer second("127.0.0.2", store);
+  StoreServer first(OwnLoopback(), store);
+  StoreServer second(OwnLoopback(), store);
   const UserClient client = ConnectTo(absl::StrCat("ipv4:", first.address(), ",", second.address()), Config());
 
   std::atomic<int64_t> settled = 0;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/server/stream_client.h"
+#include "tests/stream/own_loopback.h"
 #include "tests/stream/raw_stream_server.h"
 
 namespace userclient::testing {
@@ -107,12 +108,7 @@ TEST(ClientStreamAttemptTest, AStreamOfNothingIsHalfClosed) {
 }
 
 TEST(ClientStreamAttemptTest, NobodyThereIsUnavailable) {
-  std::string address;
-  {
-    const RawStreamServer gone({});
-    address = gone.address();
-  }
-  Sending sending(address, 3);
+  Sending sending(OwnLoopback() + ":1", 3);
 
   EXPECT_EQ(sending.ended.get_future().get().error_code(), grpc::StatusCode::UNAVAILABLE);
 }

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tests/stream/own_loopback.h"
 #include "tests/support/test_client.h"
 #include "tests/transport/tcp_connections.h"
 #include "userclient/server/user_server.h"
@@ -38,7 +39,7 @@ class StreamTest : public ::testing::Test {
   void Start(int number) {
     std::unique_ptr<UserServer>& server = servers_[static_cast<size_t>(number)];
     const std::string address =
-        addresses_.size() > static_cast<size_t>(number) ? addresses_[static_cast<size_t>(number)] : "127.0.0.1:0";
+        addresses_.size() > static_cast<size_t>(number) ? addresses_[static_cast<size_t>(number)] : OwnLoopback() + ":0";
     absl::StatusOr<std::unique_ptr<UserServer>> started =
         UserServer::Start({.listen_address = address,
                            .store = store_,

@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/server/temporary_directory.h"
+#include "tests/stream/own_loopback.h"
 #include "tests/stream/store_server.h"
 #include "tests/support/test_client.h"
 #include "userclient/server/user_store.h"
@@ -66,7 +67,7 @@ TEST(StreamSoak, ManyWatchesCostLittleMemoryAndNoThreads) {
   const TemporaryDirectory directory;
   const std::string file = (directory / "users.db").string();
   const std::shared_ptr<UserStore> store = OpenSqliteUserStore(file).value();
-  const StoreServer server("127.0.0.1", file);
+  const StoreServer server(OwnLoopback(), file);
   const UserClient client = ConnectTo(server.address(), Config(watches));
   std::vector<UserWatch> open;
   open.reserve(static_cast<size_t>(watches));
@@ -105,8 +106,8 @@ TEST(StreamSoak, AWatchBringsEveryChangeOnceWhileServersAreKilled) {
   const TemporaryDirectory directory;
   const std::string file = (directory / "users.db").string();
   const std::shared_ptr<UserStore> store = OpenSqliteUserStore(file).value();
-  StoreServer first("127.0.0.1", file);
-  StoreServer second("127.0.0.2", file);
+  StoreServer first(OwnLoopback(), file);
+  StoreServer second(OwnLoopback(), file);
   const UserClient client = ConnectTo(absl::StrCat("ipv4:", first.address(), ",", second.address()), Config());
   CallReport report;
   UserWatch watch = client.WatchUsers({}, {.report = &report});

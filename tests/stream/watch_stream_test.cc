@@ -88,16 +88,16 @@ TEST_F(WatchStreamTest, GoesOnAfterAGracefulRestart) {
 
 TEST_F(WatchStreamTest, ASilentServerIsLeft) {
   StartServers(1, /*heartbeat=*/100s);
-  absl::StatusOr<ServiceConfig> config = ServiceConfig::Parse(NoRetryConfig());
-  Connect();
   // The 20 s of the real thing would be long for a test: the first message of an attempt has a limit of its own.
   SetFaults(R"({"faults": [{"method": "WatchUsers", "hang": true, "times": 2}]})");
-  Connect(RetryConfig({.more = R"(, "perAttemptRecvTimeout": "0.1s")"}));
+  Connect(RetryConfig({.more = R"(, "perAttemptRecvTimeout": "0.5s")"}));
+  const auto began = std::chrono::steady_clock::now();
 
   UserWatch watch = client_->WatchUsers();
 
   EXPECT_TRUE(watch.WaitStarted(30s)) << watch.status();
-  EXPECT_EQ(attempts_, 3);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 1s);
+  EXPECT_GE(attempts_, 3) << "on a slow machine, others may have been silent for too long";
 }
 
 TEST_F(WatchStreamTest, ATokenGoesOnInAnotherWatch) {
@@ -160,7 +160,7 @@ TEST_F(WatchStreamTest, ATokenThatIsNoneEndsIt) {
 
 TEST_F(WatchStreamTest, LivesLongerThanOneAttemptMay) {
   StartServers(1);
-  Connect(NoRetryConfig("0.2s"));
+  Connect(NoRetryConfig("0.4s"));
   UserWatch watch = client_->WatchUsers();
   ASSERT_TRUE(Eventually([&] { return attempts_ >= 4; }));
 

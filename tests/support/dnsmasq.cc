@@ -99,7 +99,13 @@ void Dnsmasq::Set(std::string_view records) {
 void Dnsmasq::Die() { program_.reset(); }
 
 void Dnsmasq::Return() {
-  if (!Start()) ADD_FAILURE() << "dnsmasq does not answer: " << (program_->Signal(SIGTERM), program_->Wait().err);
+  // Somebody may just be using the port for a moment: who asks a name server has one, too.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!Start()) {
+    if (std::chrono::steady_clock::now() < deadline) continue;
+    ADD_FAILURE() << "dnsmasq does not answer: " << (program_->Signal(SIGTERM), program_->Wait().err);
+    return;
+  }
 }
 
 bool Dnsmasq::Start() {

@@ -555,7 +555,10 @@ TEST_F(OpenTelemetryTest, EveryAttemptOfAHedgedCallHasItsSpan) {
 
   const std::vector<Span> spans = Spans();
   ASSERT_EQ(spans.size(), 3u);
-  EXPECT_THAT(spans[0].attributes, Contains(Pair("userclient.reason", "hedge")));
+  EXPECT_THAT((std::vector{spans[0].attributes.at("userclient.reason"), spans[1].attributes.at("userclient.reason")}),
+              UnorderedElementsAre("first", "hedge"));
+  EXPECT_EQ(spans[0].status, trace::StatusCode::kOk);
+  EXPECT_EQ(spans[1].description, "CANCELLED, cancelled here: another attempt had ended the call");
   EXPECT_EQ(spans[0].parent, spans[2].id);
   EXPECT_EQ(spans[1].parent, spans[2].id);
   EXPECT_THAT(reader_->Read("grpc.client.call.hedges"), ElementsAre(Pair(OfGetUser(), 1)));

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <limits>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@
 #include "absl/strings/str_cat.h"
 #include "telemetry/labels.h"
 #include "telemetry/metric.h"
+#include "tests/server/temporary_directory.h"
+#include "tests/support/scripted_service.h"
 #include "tests/support/test_client.h"
 #include "tests/telemetry/await.h"
 #include "userclient/testing/flaky_user_server.h"
@@ -189,13 +192,19 @@ TEST_F(PrometheusTest, CountsHedges) {
 }
 
 TEST_F(PrometheusTest, CountsASharedCallForEachCallerAndItsAttemptsOnce) {
+  std::promise<void> both_asked;
+  const ScriptedService server([asked = both_asked.get_future().share()](auto&, const auto&, auto&) {
+    asked.wait();
+    return grpc::Status::OK;
+  });
+  target_ = "dns:///" + server.address();
   const UserClient client =
       Connect(R"({"userclient": {"methods": [{"name": [{"service": "user.v1.UserService", "method": "GetUser"}],
-                                               "singleFlight": true}]}})");
-  server_->Script("GetUser", {Delay(200ms)});
+                                               "singleFlight": true}]}})",
+              server.address());
   auto first = client.GetUserAsync(AskFor("u-1"));
-  ASSERT_TRUE(server_->AwaitAttempts("GetUser", 1));
   auto second = client.GetUserAsync(AskFor("u-1"));
+  both_asked.set_value();
   ASSERT_TRUE(std::move(first).Get().ok());
   ASSERT_TRUE(std::move(second).Get().ok());
 
@@ -634,11 +643,10 @@ class PromtoolTest : public PrometheusDocumentsTest {
     return std::system(absl::StrCat("'", PROMTOOL, "' ", arguments).c_str()) == 0;
   }
 
-  static std::string Write(const std::string& name, const std::string& text) {
-    std::string file = ::testing::TempDir() + name;
-    std::ofstream(file) << text;
-    return file;
-  }
+  std::string Write(const std::string& name, const std::string& text) const { return directory_.Write(name, text).string(); }
+
+ private:
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(PromtoolTest, FindsNothingWrongWithTheExposition) {

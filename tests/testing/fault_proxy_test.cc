@@ -241,11 +241,11 @@ TEST_F(FaultProxyTest, HealsADelayAtOnce) {
   EXPECT_EQ(server.Receive(8), "question");
 }
 
-// One piece after another, each waiting for the one before it, would be 128 delays.
+// One piece after another, each waiting for the one before it, would be 128 delays, or 38 seconds.
 TEST_F(FaultProxyTest, ADelayDoesNotNarrowTheFlow) {
   auto [client, server] = Connect();
   const std::string sent = Bytes(8 << 20);
-  Set(BothWays({.latency = 100ms}));
+  Set(BothWays({.latency = 300ms}));
 
   const auto begin = steady_clock::now();
   std::thread sender([&client = client, &sent] { client.Send(sent); });
@@ -254,7 +254,7 @@ TEST_F(FaultProxyTest, ADelayDoesNotNarrowTheFlow) {
   sender.join();
 
   EXPECT_TRUE(received == sent);
-  EXPECT_LT(took, 6400ms);
+  EXPECT_LT(took, 19s);
 }
 
 TEST_F(FaultProxyTest, JitterKeepsTheOrder) {
@@ -308,7 +308,7 @@ TEST_F(FaultProxyTest, KeepsNoMoreThanItsBuffer) {
 
   // The kernel takes some, too.
   EXPECT_LT(TcpPeer::ConnectTo(proxy_->address()).SendUntilStuck(300ms), size_t{16} << 20);
-  EXPECT_GE(TcpPeer::ConnectTo(large->address()).SendUntilStuck(2s), size_t{32} << 20);
+  EXPECT_TRUE(TcpPeer::ConnectTo(large->address()).Send(std::string(size_t{32} << 20, 'x')));
 }
 
 // Each is received by itself.
