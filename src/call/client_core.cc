@@ -17,6 +17,7 @@
 #include "call/attempt_rules.h"
 #include "call/callback_thread.h"
 #include "call/client_keeper.h"
+#include "config/value_check.h"
 #include "tls/openssl_at_exit.h"
 #include "transport/credentials.h"
 #include "transport/grpc_start.h"
@@ -145,6 +146,7 @@ ServiceContract ContractOf(const google::protobuf::ServiceDescriptor& service) {
 }
 
 absl::Status CheckConfigFor(const ServiceConfig& config, const google::protobuf::ServiceDescriptor& service) {
+  if (absl::Status status = CheckValues(config); !status.ok()) return status;
   if (absl::Status status = CheckAgainstService(config, ContractOf(service)); !status.ok()) return status;
   return CheckChannelConfig(config.channel_json);
 }

@@ -12,49 +12,24 @@
 
 #include "absl/status/status.h"
 #include "config/default_service_config.h"
-#include "config/field_tables.h"
 #include "config/json_reader.h"
-#include "config/method_config_reader.h"
-#include "config/object_reader.h"
 #include "config/problems.h"
-#include "config/retry_throttling_reader.h"
+#include "config/service_config_reader.h"
 #include "config/split.h"
 #include "config/text.h"
-#include "config/userclient_reader.h"
 
 namespace userclient {
 namespace {
 
 using internal::Concat;
 using internal::Json;
-using internal::ObjectReader;
-using internal::Path;
 using internal::Problems;
-
-ServiceConfig ReadServiceConfig(const Json& json, Problems& problems) {
-  const ObjectReader reader(json, internal::kServiceConfigSpec, Path(), problems);
-  ServiceConfig config;
-  if (const Json* list = reader.Value("methodConfig")) {
-    config.methods = internal::ReadMethodConfigs(*list, reader.PathTo("methodConfig"), problems);
-  }
-  if (const Json* throttling = reader.Value("retryThrottling")) {
-    config.retry_throttling = internal::ReadRetryThrottling(*throttling, reader.PathTo("retryThrottling"), problems);
-  }
-  if (const Json* health = reader.Value("healthCheckConfig")) {
-    // Executed by gRPC; only checked here.
-    ObjectReader(*health, internal::kHealthCheckConfigSpec, reader.PathTo("healthCheckConfig"), problems);
-  }
-  if (const Json* userclient = reader.Value("userclient")) {
-    internal::ReadUserclient(*userclient, reader.PathTo("userclient"), config, problems);
-  }
-  return config;
-}
 
 absl::StatusOr<ServiceConfig> ParseChecked(std::string_view text) {
   Problems problems;
   const absl::StatusOr<Json> json = internal::ReadJson(text, problems);
   if (!json.ok()) return json.status();
-  ServiceConfig config = ReadServiceConfig(*json, problems);
+  ServiceConfig config = internal::ReadServiceConfig(*json, problems);
   if (!problems.empty()) return problems.ToStatus();
   config.channel_json = internal::ChannelJson(*json);
   return config;

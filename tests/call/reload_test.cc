@@ -154,6 +154,18 @@ TEST_F(ReloadTest, AConfigThatCannotBeUsedChangesNothing) {
   EXPECT_EQ(server_->attempts("GetUser"), 2);
 }
 
+TEST_F(ReloadTest, AConfigThatTheProgramHasSpoiltIsRefusedAsAFileWouldBe) {
+  Connect(ReadsConfig(BreakerJson(2)));
+  ServiceConfig config = *ServiceConfig::Parse(ReadsConfig(BreakerJson(2)));
+  config.bulkheads[0].circuit_breaker->window = 0s;
+
+  const absl::Status status = client_->SetConfig(config);
+
+  EXPECT_EQ(status, absl::InvalidArgumentError("userclient.bulkheads[0].circuitBreaker.window: must be at least 0.1s"));
+  EXPECT_EQ(UserClient::CheckConfig(config), status);
+  EXPECT_EQ(GetUser(), absl::OkStatus());
+}
+
 TEST_F(ReloadTest, AnOpenCircuitStaysOpenWhenItsNumbersChange) {
   server_->ScriptRepeatedly("GetUser", {Fail(StatusCode::kUnavailable)});
   Connect(ReadsConfig(BreakerJson(2)));
