@@ -148,6 +148,8 @@ ServiceContract ContractOf(const google::protobuf::ServiceDescriptor& service) {
 absl::Status CheckConfigFor(const ServiceConfig& config, const google::protobuf::ServiceDescriptor& service) {
   if (absl::Status status = CheckValues(config); !status.ok()) return status;
   if (absl::Status status = CheckAgainstService(config, ContractOf(service)); !status.ok()) return status;
+  // This is where gRPC starts, if it has not yet.
+  if (absl::Status status = CheckThatGrpcCanStart(); !status.ok()) return status;
   return CheckChannelConfig(config.channel_json);
 }
 
@@ -201,7 +203,6 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
   WatchedFiles config_files(FilesOf(options.service_config_file));
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);
   if (!config.ok()) return config.status();
-  if (absl::Status status = CheckThatGrpcCanStart(); !status.ok()) return status;
   if (absl::Status status = CheckConfigFor(*config, service); !status.ok()) return status;
   if (absl::Status status = CheckFallbacks(options.fallbacks, service); !status.ok()) return status;
   const absl::StatusOr<TransportCredentials> credentials =

@@ -144,17 +144,20 @@ void Compartment::Settle(CircuitBreaker::Permit& permit, const Judgement& judgem
   if (adaptive_limit_ == nullptr) return;
   const auto limit = adaptive_limit_->Record(OutcomeOf(judgement, code), duration, limiter_->in_flight(), now);
   // Another config may have taken over the seats of this one, and the say about them.
-  const auto successor = [this]() -> const Compartment& {
+  const auto latest = [this] {
     const Compartment* last = this;
     while (const Compartment* const heir = last->heir_.load(std::memory_order_acquire)) last = heir;
-    return *last;
+    return last;
   };
-  if (!limit || successor().adaptive_limit_ != adaptive_limit_) return;
+  const Compartment* known = latest();
+  if (!limit || known->adaptive_limit_ != adaptive_limit_) return;
   limiter_->SetLimit(*limit);
   // Also just now, with a limit that has been overwritten here.
-  const Compartment& heir = successor();
-  if (heir.adaptive_limit_ == adaptive_limit_ || heir.limiter_ != limiter_) return;
-  limiter_->SetLimit(*LimitOf(heir.config_, heir.adaptive_limit_.get()));
+  for (const Compartment* heir = latest(); heir != known; heir = latest()) {
+    known = heir;
+    if (heir->adaptive_limit_ == adaptive_limit_ || heir->limiter_ != limiter_) continue;
+    limiter_->SetLimit(*LimitOf(heir->config_, heir->adaptive_limit_.get()));
+  }
 }
 
 void Compartment::Announce(const std::optional<CircuitTransition>& transition) noexcept {

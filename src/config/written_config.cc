@@ -106,8 +106,9 @@ Json Written(const MethodConfig& method) {
 Json Written(const BulkheadConfig& bulkhead) {
   Json json = {{"name", bulkhead.name},
                {"methods", WrittenList(bulkhead.methods)},
-               {"channels", bulkhead.channels},
-               {"maxChannels", bulkhead.max_channels}};
+               {"channels", bulkhead.channels}};
+  // Not set, it is as many as channels.
+  if (bulkhead.max_channels != BulkheadConfig().max_channels) json["maxChannels"] = bulkhead.max_channels;
   if (bulkhead.max_concurrent_calls) json["maxConcurrentCalls"] = *bulkhead.max_concurrent_calls;
   if (bulkhead.max_wait != std::chrono::nanoseconds::zero()) json["maxWait"] = Written(bulkhead.max_wait);
   if (bulkhead.circuit_breaker) json["circuitBreaker"] = Written(*bulkhead.circuit_breaker);
@@ -119,7 +120,8 @@ Json Written(const MethodExtras& extras) {
   Json json = Json::object({{"name", WrittenList(extras.names)}});
   if (extras.hedging_delay_percentile) json["hedgingDelayPercentile"] = Written(*extras.hedging_delay_percentile);
   if (extras.stale_if_error) json["staleIfError"] = Written(*extras.stale_if_error);
-  if (extras.single_flight) json["singleFlight"] = true;
+  // Also false says something: it keeps a broader entry away.
+  json["singleFlight"] = extras.single_flight;
   return json;
 }
 

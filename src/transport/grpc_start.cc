@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -57,6 +59,8 @@ absl::Status CheckThreads() {
     while (threads.size() < needed) threads.emplace_back([&counted] { counted.WaitForNotification(); });
   } catch (const std::system_error& error) {
     problem = error.code().message();
+  } catch (const std::bad_alloc& error) {
+    problem = error.what();
   }
   counted.Notify();
   for (std::thread& thread : threads) thread.join();
@@ -69,6 +73,9 @@ absl::Status CheckThreads() {
 }  // namespace
 
 absl::Status CheckThatGrpcCanStart() {
+  // One after the other: each would find what the others have taken to see whether it is there.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   if (grpc_is_initialized() != 0) return absl::OkStatus();
   if (absl::Status status = CheckDescriptors(); !status.ok()) return status;
   return CheckThreads();

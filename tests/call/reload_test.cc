@@ -240,6 +240,8 @@ TEST_F(ReloadTest, CallsInFlightKeepTheirSeats) {
 
 TEST_F(ReloadTest, ACallThatBeganBeforeMovesNoLimitThatIsNotItsOwn) {
   Connect(ReadsConfig(kAdaptive));
+  // A round trip that counts: one below a tenth of a millisecond is no work.
+  server_->Script("GetUser", {Delay(5ms)});
   ASSERT_EQ(GetUser(), absl::OkStatus());
   auto before = CallThatLowersTheLimit();
 
@@ -251,6 +253,8 @@ TEST_F(ReloadTest, ACallThatBeganBeforeMovesNoLimitThatIsNotItsOwn) {
 
 TEST_F(ReloadTest, ACallThatBeganBeforeMovesALimitThatGoesOn) {
   Connect(ReadsConfig(kAdaptive));
+  // A round trip that counts: one below a tenth of a millisecond is no work.
+  server_->Script("GetUser", {Delay(5ms)});
   ASSERT_EQ(GetUser(), absl::OkStatus());
   auto before = CallThatLowersTheLimit();
 

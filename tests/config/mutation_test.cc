@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "config/value_check.h"
 #include "gtest/gtest.h"
 #include "tests/config/files.h"
 #include "tests/config/schema_validator.h"
@@ -147,6 +148,8 @@ void ExpectSound(const ServiceConfig& config, const json& document) {
   static const SchemaValidator* const validator =
       new SchemaValidator(json::parse(ReadText(SourceFile("service_config/userclient.schema.json"))));
   EXPECT_EQ(validator->Validate(document), std::nullopt) << document;
+
+  EXPECT_EQ(internal::CheckValues(config), absl::OkStatus()) << document;
 
   const json channel = json::parse(config.channel_json);
   for (const char* key : {"$schema", "retryThrottling", "userclient"}) EXPECT_FALSE(channel.contains(key)) << channel;

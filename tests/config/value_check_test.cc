@@ -42,10 +42,10 @@ constexpr char kEverything[] = R"({
        "circuitBreaker": {"window": "11s", "minimumCalls": 12, "failureRatio": 0.13, "openDuration": "14s", "maxOpenDuration": "15s",
                           "halfOpenProbes": 16, "maxProbesInFlight": 17, "maxHalfOpen": "18s", "healthyAfter": "19s",
                           "consecutiveFailures": 20, "slowCallDuration": "21s", "slowCallRatio": 0.22}},
-      {"name": "more", "methods": [{"service": "a.E"}], "channels": 1, "maxChannels": 1,
+      {"name": "more", "methods": [{"service": "a.E"}], "channels": 1,
        "adaptiveLimit": {"algorithm": "aimd", "initialLimit": 30, "minLimit": 3, "maxLimit": 31, "window": "2s", "minimumSamples": 32,
                          "dropRatio": 0.33, "timeout": "34s"}},
-      {"name": "most", "methods": [{"service": "a.F"}], "channels": 1, "maxChannels": 1,
+      {"name": "most", "methods": [{"service": "a.F"}], "channels": 1,
        "adaptiveLimit": {"algorithm": "gradient", "initialLimit": 30, "minLimit": 3, "maxLimit": 31, "window": "2s",
                          "minimumSamples": 32, "dropRatio": 0.33, "remeasureEvery": "35s"}}],
     "methods": [{"name": [{"service": "a.B"}], "hedgingDelayPercentile": 0.95, "staleIfError": {"maxAge": "41s", "maxBytes": 4200},
@@ -79,7 +79,7 @@ TEST(ValueCheckTest, FindsNothingWrongWithWhatAFileSays) {
   EXPECT_EQ(CheckValues(ServiceConfig()), absl::OkStatus());
   EXPECT_EQ(
       CheckValues(*ServiceConfig::Parse(R"({"userclient": {"bulkheads": [{"name": "a", "methods": [{}], "circuitBreaker": {},
-      "adaptiveLimit": {}}], "methods": [{"name": [{}], "staleIfError": {}}]}})")),
+      "adaptiveLimit": {}}], "methods": [{"name": [{}], "staleIfError": {}}, {"name": [{"service": "a.B"}], "singleFlight": false}]}})")),
       absl::OkStatus());
   for (const char* const file : {"default.json", "production.json", "hedging.json"}) {
     const absl::StatusOr<ServiceConfig> config =
@@ -87,6 +87,14 @@ TEST(ValueCheckTest, FindsNothingWrongWithWhatAFileSays) {
     ASSERT_TRUE(config.ok()) << config.status();
     EXPECT_EQ(CheckValues(*config), absl::OkStatus()) << file;
   }
+}
+
+TEST(ValueCheckTest, AProgramNeedNotSetWhatAFileNeedNot) {
+  ServiceConfig config;
+  config.bulkheads.push_back({.name = "reads", .methods = {{}}, .channels = 4});
+  config.methods.push_back({.names = {{.service = "a.B"}}, .timeout = 1s});
+
+  EXPECT_EQ(CheckValues(config), absl::OkStatus());
 }
 
 struct Change {
@@ -139,8 +147,8 @@ INSTANTIATE_TEST_SUITE_P(
                "userclient.bulkheads[0].name: must be made of letters, digits, '_' and '-', not \"\uFFFD\""},
         Change{[](ServiceConfig& config) { config.bulkheads[0].max_concurrent_calls = 0; },
                "userclient.bulkheads[0].maxConcurrentCalls: must be at least 1"},
-        Change{[](ServiceConfig& config) { config.bulkheads[0].max_channels = 1; },
-               "userclient.bulkheads[0].maxChannels: must be at least channels (2); it is 1"},
+        Change{[](ServiceConfig& config) { config.bulkheads[0].channels = 4; },
+               "userclient.bulkheads[0].maxChannels: must be at least channels (4); it is 3"},
         Change{
             [](ServiceConfig& config) { config.bulkheads[2].adaptive_limit->timeout = 1s; },
             "userclient.bulkheads[2].adaptiveLimit.timeout: means nothing to the algorithm \"gradient\"; only \"aimd\" has it"},

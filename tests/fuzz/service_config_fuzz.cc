@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "config/duration.h"
 #include "config/json_reader.h"
+#include "config/value_check.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/text_promises.h"
 #include "userclient/service_config.h"
@@ -101,6 +102,8 @@ void Feed(std::string_view bytes) {
   Require(nlohmann::json::accept(bytes), "only JSON is accepted", bytes);
   for (const MethodConfig& method : config->methods) RequireSoundMethod(*config, method);
   for (const BulkheadConfig& bulkhead : config->bulkheads) RequireSoundBulkhead(*config, bulkhead);
+  const absl::Status values = internal::CheckValues(*config);
+  Require(values.ok(), "what a file says a program may say", values.ToString());
   Require(config->dns_refresh >= std::chrono::milliseconds(100), "dnsRefresh is at least 100 ms");
   for (const std::string& line : Advise(*config)) {
     RequireReadable(line);

@@ -135,7 +135,8 @@ class FlakyUserServer {
   /// Blocks until at least `count` attempts of this method have arrived, or the limit is over: false.
   bool AwaitAttempts(std::string_view method, int64_t count, std::chrono::nanoseconds limit = std::chrono::seconds(30)) const;
 
-  /// Closes the port and cuts off what is in flight. The faults and what has arrived stay.
+  /// Closes the port and cuts off what is in flight. The faults and what has arrived stay. Nobody else is given the port in the
+  /// meantime; what is to listen there instead asks for SO_REUSEADDR.
   void Stop();
   /// Closes the port and waits for what is in flight. *Errors:* DEADLINE_EXCEEDED if calls were cut off.
   absl::Status Shutdown(std::chrono::nanoseconds limit);
