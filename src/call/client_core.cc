@@ -163,7 +163,8 @@ ClientCore::ClientCore(const ClientOptions& options, const google::protobuf::Ser
       maker_(std::move(maker)),
       rotation_(credentials_, credentials),
       book_(std::move(book)) {
-  for (const MethodPlan& plan : book_.Get()->plans) AddFacts(plan);
+  const std::shared_ptr<const PlanBook> first = book_.Get();
+  for (const MethodPlan& plan : first->plans) AddFacts(plan);
 }
 
 ClientCore::~ClientCore() {
@@ -307,7 +308,9 @@ TrafficCounts ClientCore::TrafficOfLeavers() {
 
 std::vector<std::shared_ptr<ChannelPool>> ClientCore::Pools() {
   std::vector<std::shared_ptr<ChannelPool>> pools;
-  for (const auto& [name, compartment] : book_.Get()->compartments) pools.push_back(compartment->shared_channels());
+  // Kept: another config may take its place meanwhile, and the loop would not keep what it goes over.
+  const std::shared_ptr<const PlanBook> book = book_.Get();
+  for (const auto& [name, compartment] : book->compartments) pools.push_back(compartment->shared_channels());
   absl::MutexLock lock(&leavers_lock_);
   for (const auto& leaver : leavers_) {
     if (auto pool = leaver.lock()) pools.push_back(std::move(pool));
