@@ -167,8 +167,8 @@ class ClientCore {
 /// The contract of a service, as its proto states it.
 ServiceContract ContractOf(const google::protobuf::ServiceDescriptor& service);
 
-/// Whether a config can be used for a service: values, names, idempotency, and gRPC's share of it. *Errors:* INVALID_ARGUMENT with
-/// the place; RESOURCE_EXHAUSTED if gRPC cannot start (grpc_start.h).
+/// Whether a config can be used for a service: values, names, idempotency, and gRPC's share of it. *Errors:* INVALID_ARGUMENT
+/// with the place; RESOURCE_EXHAUSTED if gRPC cannot start (grpc_start.h).
 absl::Status CheckConfigFor(const ServiceConfig& config, const google::protobuf::ServiceDescriptor& service);
 
 }  // namespace userclient::internal

@@ -104,9 +104,7 @@ Json Written(const MethodConfig& method) {
 }
 
 Json Written(const BulkheadConfig& bulkhead) {
-  Json json = {{"name", bulkhead.name},
-               {"methods", WrittenList(bulkhead.methods)},
-               {"channels", bulkhead.channels}};
+  Json json = {{"name", bulkhead.name}, {"methods", WrittenList(bulkhead.methods)}, {"channels", bulkhead.channels}};
   // Not set, it is as many as channels.
   if (bulkhead.max_channels != BulkheadConfig().max_channels) json["maxChannels"] = bulkhead.max_channels;
   if (bulkhead.max_concurrent_calls) json["maxConcurrentCalls"] = *bulkhead.max_concurrent_calls;
