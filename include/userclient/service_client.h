@@ -328,6 +328,7 @@ class ServiceClient {
   bool WaitReady(std::chrono::nanoseconds timeout) const { return internal::WaitReady(*core_, timeout); }
 
   /// Refuses new calls, waits for those under way, cancels what is left after `timeout`. True: nothing had to be cancelled.
+  /// In a callback it cancels at once, does not wait, and gives false.
   bool Shutdown(std::chrono::nanoseconds timeout) const { return internal::Shutdown(*core_, timeout); }
 
   const std::shared_ptr<internal::ClientCore>& core() const { return core_; }

@@ -176,8 +176,8 @@ class UserClient {
 
   /// Ends the client, for all its copies: refuses new calls (Rejection::kShutdown), waits for those under way, cancels what is
   /// left after `timeout`, and returns once the callbacks and fallbacks of the asynchronous ones have returned too: what these
-  /// use may go then. So do not hold a lock that they take. True: nothing had to be cancelled. In a callback it cancels at once,
-  /// does not wait, and gives false.
+  /// use may go then. So do not hold a lock that they take. Watches, which have no end of their own, are cancelled at once. True:
+  /// nothing else had to be. In a callback it cancels all at once, does not wait, and gives false.
   bool Shutdown(std::chrono::nanoseconds timeout) const;
 
  private:

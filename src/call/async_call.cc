@@ -19,12 +19,13 @@ AsyncCall::AsyncCall(std::shared_ptr<ClientCore> core, std::shared_ptr<const Met
       compartment_(*plan_.compartment),
       options_(std::move(options)),
       typed_(std::move(typed)),
+      role_(role),
       start_(Now()),
       deadline_(DeadlineOf(plan_, options_, start_)),
       recorder_(plan_, options_, start_),
       attempt_plan_(plan_, start_, deadline_.at),
       seat_(compartment_, [this] { PostFromOutside({.kind = kSeat}); }) {
-  recorder_.Begin(role, std::move(observation));
+  recorder_.Begin(role_, std::move(observation));
 }
 
 void AsyncCall::Begin() { BeginWith({.kind = kBegin}); }
@@ -55,6 +56,8 @@ void AsyncCall::OnBegin() {
     return Finish(std::move(unusable), CallEnd::kRejected);
   pass_ = core_->gate().Enter();
   if (!pass_) return Reject(Rejection::kShutdown, ShutDown());
+  // It stays inside, but it is those who wait for it that count as calls.
+  if (role_ == CallRole::kFlight) pass_.NoteEnd();
   recorder_.NoteDeadline(deadline_.at);
   if (deadline_.at - start_ < kShortestUsefulBudget) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
 
@@ -82,6 +85,8 @@ void AsyncCall::Execute(HedgeStep step) {
     Attempt& next = NextAttempt();
     if (StartAttempt(next, attempts_ == 1 ? AttemptReason::kFirst : attempt_plan_.next_reason())) continue;
     const HedgeStep after = attempt_plan_.Refused(next.number, next.run.began, CallEnd::kCircuitOpen);
+    // A call may be refused its hedges for as long as it lives: nothing of them is kept.
+    if (!after.winner) TakeBackAttempt();
     step = {.send = step.send + after.send, .timer = after.timer, .winner = after.winner, .end = after.end};
   }
   if (step.winner) return FinishWith(*step.winner, step.end);
@@ -102,7 +107,8 @@ bool AsyncCall::StartAttempt(Attempt& next, AttemptReason reason) {
   run.reason = reason;
   if (last_to_end_ && under_way_ == 0) run.waited = run.began - last_ended_;
   if (core_->tokens() != nullptr) run.token_generation = core_->tokens()->generation();
-  next.refused = under_way_ > 0 && TooFullForHedging();
+  // A fresh token takes no place but that of the attempt that was refused.
+  next.refused = under_way_ > 0 && reason != AttemptReason::kFreshToken && TooFullForHedging();
   if (next.refused) return false;
   Compartment::Admission admission = compartment_.Admit(run.began);
   if (!admission.admitted) {
@@ -177,6 +183,11 @@ AsyncCall::Attempt& AsyncCall::NextAttempt() {
   next.call = this;
   next.number = number;
   return next;
+}
+
+void AsyncCall::TakeBackAttempt() {
+  --attempts_;
+  others_.pop_back();
 }
 
 // ---- Seats

@@ -87,6 +87,8 @@ class AsyncCall final : public CallHandle, public EventCall {
 
   Attempt& attempt(int number) { return number == 0 ? first_ : *others_[static_cast<size_t>(number) - 1]; }
   Attempt& NextAttempt();
+  /// The last one, which was not started.
+  void TakeBackAttempt();
   bool cancelled() const { return cancelled_ || CancelledByCaller(options_); }
 
   const std::shared_ptr<ClientCore> core_;
@@ -95,6 +97,7 @@ class AsyncCall final : public CallHandle, public EventCall {
   Compartment& compartment_;
   const CallOptions options_;
   const std::unique_ptr<TypedCall> typed_;
+  const CallRole role_;
   const TimePoint start_;
   const CallDeadline deadline_;
 

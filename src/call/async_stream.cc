@@ -131,7 +131,7 @@ void AsyncStream::StartAttempt(AttemptReason reason) {
   const TimePoint now = Now();
   if (deadline_.at - now < kShortestUsefulBudget) {
     if (sent_ == 0) return Reject(Rejection::kDeadlineTooShort, DeadlineTooShort());
-    return Finish(last_status_, CallEnd::kDeadline);
+    return GiveUp(CallEnd::kDeadline);
   }
   Compartment::Admission admission = compartment_.Admit(now);
   if (!admission.admitted) return OnRefused(admission);
@@ -159,7 +159,7 @@ void AsyncStream::OnRefused(const Compartment::Admission& admission) {
   const Duration wait = std::clamp<Duration>(admission.retry_after.value_or(kAskBreakerEvery), std::chrono::milliseconds(10),
                                              ResumeRules().max_backoff);
   if (waits && wait < deadline_.at - Now()) return WaitFor(Now() + wait, AttemptReason::kResume);
-  if (sent_ > 0) return Finish(last_status_, CallEnd::kCircuitOpen);
+  if (sent_ > 0) return GiveUp(CallEnd::kCircuitOpen);
   Reject(Rejection::kCircuitOpen, CircuitOpen(compartment_, admission.retry_after), admission.retry_after);
 }
 
@@ -270,6 +270,7 @@ void AsyncStream::OnAttemptEnded() {
     return StartAttempt(AttemptReason::kFreshToken);
   }
   const NextStep next = Next(end);
+  if (next.end == CallEnd::kDeadline) return GiveUp(next.end);
   if (!next.retry) return Finish(last_status_, next.end);
   WaitFor(last_ended_ + next.delay, next.reason);
 }
@@ -336,6 +337,14 @@ void AsyncStream::OnCancel() {
   // With an attempt under way its own end ends the stream; but for one who has left, nothing is worth a seat any more.
   if (under_way_ && !abandoned_) return;
   Finish(absl::CancelledError("cancelled by the caller"), CallEnd::kCancelled);
+}
+
+/// There is no time for another attempt. That the last one may have ended well is no good end of a stream that should have none.
+void AsyncStream::GiveUp(CallEnd why) {
+  if (last_status_.ok()) {
+    last_status_ = absl::DeadlineExceededError("the server had ended the stream, and there was no time to open it again");
+  }
+  Finish(last_status_, why);
 }
 
 void AsyncStream::Finish(absl::Status status, CallEnd end) { End(recorder_.Finish(std::move(status), end, Now())); }

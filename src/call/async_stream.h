@@ -70,6 +70,7 @@ class AsyncStream final : public StreamHandle, public StreamEvents, public Event
   /// While it should not be.
   std::optional<TimePoint> SilentSince() const;
 
+  void GiveUp(CallEnd why);
   void Finish(absl::Status status, CallEnd end);
   void Reject(Rejection rejection, absl::Status status, std::optional<Duration> retry_after = {});
   void End(absl::Status status);

@@ -34,10 +34,15 @@ std::multimap<std::string, std::string> Copied(const std::multimap<grpc::string_
 /// beginnings, whole seconds apart; the time between the two readings is rounded away.
 std::chrono::seconds LeadOfGrpcClock() {
   static const std::chrono::seconds lead = [] {
-    const gpr_timespec theirs = gpr_now(GPR_CLOCK_MONOTONIC);
-    const Duration ours = TimePoint::clock::now().time_since_epoch();
-    return std::chrono::round<std::chrono::seconds>(std::chrono::seconds(theirs.tv_sec) +
-                                                    std::chrono::nanoseconds(theirs.tv_nsec) - ours);
+    while (true) {
+      const TimePoint before = TimePoint::clock::now();
+      const gpr_timespec theirs = gpr_now(GPR_CLOCK_MONOTONIC);
+      const TimePoint ours = TimePoint::clock::now();
+      // A machine that stood still in between would be a second wrong for ever.
+      if (ours - before > std::chrono::milliseconds(100)) continue;
+      return std::chrono::round<std::chrono::seconds>(std::chrono::seconds(theirs.tv_sec) +
+                                                      std::chrono::nanoseconds(theirs.tv_nsec) - ours.time_since_epoch());
+    }
   }();
   return lead;
 }

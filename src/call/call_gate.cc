@@ -49,7 +49,10 @@ bool CallGate::Close(TimePoint deadline) {
 
 void CallGate::CloseNow() {
   CloseForEntry();
-  for (Shard& shard : shards_) shard.cancel.request_stop();
+  for (Shard& shard : shards_) {
+    shard.closing.request_stop();
+    shard.cancel.request_stop();
+  }
 }
 
 }  // namespace userclient::internal

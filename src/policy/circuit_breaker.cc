@@ -178,13 +178,13 @@ std::optional<CircuitTransition> CircuitBreaker::Force(CircuitState state) {
 }
 
 std::optional<CircuitTransition> CircuitBreaker::Resume(TimePoint now) {
-  const Word claimed = ClaimWhenStill();
-  if (StateOf(claimed) != CircuitState::kForcedOpen && StateOf(claimed) != CircuitState::kForcedClosed) {
-    word_.store(claimed, std::memory_order_release);
-    return std::nullopt;
-  }
+  // Not claimed unless it is forced: a probe that ends meanwhile takes a claimed word for the end of its epoch.
+  Word word = word_.load(std::memory_order_acquire);
+  do {
+    if (StateOf(word) != CircuitState::kForcedOpen && StateOf(word) != CircuitState::kForcedClosed) return std::nullopt;
+  } while (!ClaimIfStill(word));
   openings_ = 0;
-  return Close(claimed, now, CircuitCause::kForced);
+  return Close(word, now, CircuitCause::kForced);
 }
 
 /// Notes one more failure, and says whether there are enough of them.
@@ -213,14 +213,18 @@ void CircuitBreaker::EndFailuresInARow(uint64_t epoch) {
 /// Claims the breaker whatever its state. Only for the hand of an operator: it waits for a thread that is changing the state.
 CircuitBreaker::Word CircuitBreaker::ClaimWhenStill() {
   Word word = word_.load(std::memory_order_acquire);
-  while (true) {
-    if ((word & kChanging) != 0) {
-      std::this_thread::yield();
-      word = word_.load(std::memory_order_acquire);
-    } else if (word_.compare_exchange_weak(word, word | kChanging, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      return word;
-    }
+  while (!ClaimIfStill(word)) {
   }
+  return word;
+}
+
+bool CircuitBreaker::ClaimIfStill(Word& word) {
+  if ((word & kChanging) == 0) {
+    return word_.compare_exchange_weak(word, word | kChanging, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  std::this_thread::yield();
+  word = word_.load(std::memory_order_acquire);
+  return false;
 }
 
 CircuitTransition CircuitBreaker::Open(Word claimed, TimePoint now, CircuitCause cause) {

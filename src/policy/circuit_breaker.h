@@ -115,6 +115,8 @@ class CircuitBreaker {
     return word_.compare_exchange_strong(word, word | kChanging, std::memory_order_acq_rel, std::memory_order_relaxed);
   }
   Word ClaimWhenStill();
+  /// One try of the same. False: `word` is what stands there now, or may stand there.
+  bool ClaimIfStill(Word& word);
   CircuitTransition Open(Word claimed, TimePoint now, CircuitCause cause);
   CircuitTransition Close(Word claimed, TimePoint now, CircuitCause cause);
   Duration NextOpenDuration(bool healthy);

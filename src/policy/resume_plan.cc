@@ -64,7 +64,9 @@ NextStep ResumePlan::Next(const AttemptEnd& attempt, bool progressed, TimePoint 
   if (!rules_.endless && throttle_ != nullptr && !throttle_->AllowsRetry()) return End(CallEnd::kThrottled);
 
   NextStep next{.retry = true, .delay = Backoff(random), .reason = AttemptReason::kResume};
-  if (attempt.pushback.delay) next.delay = *attempt.pushback.delay;
+  // Without a limit to the attempts, a server that says "at once" would be asked as fast as it can answer.
+  const bool too_soon = rules_.endless && attempt.pushback.delay && *attempt.pushback.delay < rules_.initial_backoff;
+  if (attempt.pushback.delay && !too_soon) next.delay = *attempt.pushback.delay;
   if (next.delay >= deadline - now) return End(CallEnd::kDeadline);
   return next;
 }

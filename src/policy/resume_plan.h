@@ -15,7 +15,8 @@ struct ResumeRules {
   /// So many attempts in a row may fail without having brought a message. Endless: only those that fail for reasons that may
   /// well stay (INTERNAL, UNKNOWN, DATA_LOSS).
   int max_failures = 6;
-  /// Between two attempts, as in a RetryPolicy; begins anew with every message.
+  /// Between two attempts, as in a RetryPolicy; begins anew with every message. What the server asks for takes its place, in an
+  /// endless stream only if that is not less than the initial backoff.
   Duration initial_backoff = std::chrono::milliseconds(100);
   Duration max_backoff = std::chrono::seconds(5);
 };

@@ -15,13 +15,21 @@ namespace {
 constexpr char kNoToken[] = ": no bearer token: ";
 constexpr char kPluginFailed[] = "Getting metadata from plugin failed with error: ";
 
+/// IsBlocking has just said no on this thread: then gRPC asks for the token in place, where it serves its connections, and that
+/// there was one a moment ago is no promise that there is one now.
+thread_local bool must_not_wait = false;
+
 class BearerTokenPlugin final : public grpc::MetadataCredentialsPlugin {
  public:
   explicit BearerTokenPlugin(std::shared_ptr<TokenCache> tokens) : tokens_(std::move(tokens)) {}
 
   /// gRPC asks before every call, and once when it takes the plugin: only one that blocks then gets threads, and one that blocks
   /// later without having them crashes.
-  bool IsBlocking() const override { return !installed_ || !tokens_->HasToken(); }
+  bool IsBlocking() const override {
+    const bool blocking = !installed_ || !tokens_->HasToken();
+    must_not_wait = !blocking;
+    return blocking;
+  }
   void NoteInstalled() { installed_ = true; }
 
   const char* GetType() const override { return "BearerToken"; }
@@ -29,7 +37,8 @@ class BearerTokenPlugin final : public grpc::MetadataCredentialsPlugin {
 
   grpc::Status GetMetadata(grpc::string_ref, grpc::string_ref, const grpc::AuthContext&,
                            std::multimap<std::string, std::string>* metadata) override {
-    const absl::StatusOr<std::string> token = tokens_->Get();
+    const bool in_place = std::exchange(must_not_wait, false);
+    const absl::StatusOr<std::string> token = tokens_->Get(in_place ? TokenCache::Wait::kNever : TokenCache::Wait::kIfNeedBe);
     if (!token.ok()) {
       return {static_cast<grpc::StatusCode>(token.status().code()), std::string(token.status().message())};
     }

@@ -79,7 +79,7 @@ bool TokenCache::HasToken() const {
   return Serves(now);
 }
 
-absl::StatusOr<std::string> TokenCache::Get() {
+absl::StatusOr<std::string> TokenCache::Get(Wait wait) {
   const TimePoint now = options_.now();
   {
     absl::ReaderMutexLock lock(&mutex_);
@@ -88,7 +88,7 @@ absl::StatusOr<std::string> TokenCache::Get() {
   absl::MutexLock lock(&mutex_);
   // A fetch may have ended since the look above.
   if (!Serves(now) || now >= token_->refresh_at) BeginFetch(now);
-  if (Serves(now)) return token_->text;
+  if (Serves(now) || (token_ && wait == Wait::kNever)) return token_->text;
   mutex_.AwaitWithTimeout(absl::Condition(this, &TokenCache::Idle), absl::FromChrono(options_.longest_wait));
   // After a refresh that failed also one that was refused: the server decides.
   if (!Expired(options_.now())) return token_->text;

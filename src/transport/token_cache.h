@@ -51,13 +51,16 @@ class TokenCache : public std::enable_shared_from_this<TokenCache> {
   /// Begins to fetch, if there is no token. *Never blocks.*
   void Prefetch();
 
+  enum class Wait { kIfNeedBe, kNever };
+
   /// Whether Get would return a token without waiting.
   bool HasToken() const;
 
   /// The token to send now. Begins a refresh if it is due. *Blocks* only if there is no token that could be sent, at most for
-  /// `longest_wait`. *Errors:* UNAVAILABLE, UNAUTHENTICATED (the source says so) or INTERNAL (it threw), with the name and the
+  /// `longest_wait`. One that never waits is given the last token there was, whether it still serves or not, and the server
+  /// decides. *Errors:* UNAVAILABLE, UNAUTHENTICATED (the source says so) or INTERNAL (it threw), with the name and the
   /// source's own words.
-  absl::StatusOr<std::string> Get();
+  absl::StatusOr<std::string> Get(Wait wait = Wait::kIfNeedBe);
 
   /// Grows with every new token; 0 before the first. To be read before an attempt, for RefreshAfter.
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <chrono>
 #include <optional>
@@ -193,6 +194,26 @@ TEST_F(HedgingTest, SendsNoHedgeWhenItsCompartmentIsNearlyFull) {
 
   EXPECT_EQ(server_->attempts("GetUser"), 1);
   for (const auto& other : others) other.Cancel();
+}
+
+TEST_F(HedgingTest, HedgesThatAreRefusedLeaveNothingBehind) {
+  constexpr int kCalls = 10;
+  server_->ScriptRepeatedly("GetUser", {Hang()});
+  const UserClient client = ConnectTo(server_->address(), HedgingConfig({.delay = "0.001s"}, R"(, "userclient": {"bulkheads":
+      [{"name": "reads", "methods": [{"service": "user.v1.UserService"}], "maxConcurrentCalls": 10}]})"));
+  std::vector<PendingCall<user::v1::GetUserResponse>> calls;
+  calls.reserve(kCalls);
+  for (int i = 0; i < kCalls; ++i) calls.push_back(client.GetUserAsync(AskFor("u-1"), {.timeout = 100s}));
+  // The last of the hedges for which there was room.
+  ASSERT_TRUE(server_->AwaitAttempts("GetUser", kCalls));
+  std::this_thread::sleep_for(100ms);
+  const size_t before = mallinfo2().uordblks;
+
+  std::this_thread::sleep_for(2s);
+
+  // 2,000 were due for each call, and each attempt takes nearly a kilobyte.
+  EXPECT_LT(mallinfo2().uordblks, before + 2'000'000);
+  for (const auto& call : calls) call.Cancel();
 }
 
 TEST_F(HedgingTest, ACompartmentWithRoomHedges) {

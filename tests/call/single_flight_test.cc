@@ -118,6 +118,21 @@ TEST_F(SingleFlightTest, TheSameRequestIsSentOnce) {
   EXPECT_EQ(server_.attempts(), 1);
 }
 
+TEST_F(SingleFlightTest, ThoseWhoWaitAreTheCallsInFlight) {
+  auto leader = Start();
+  ASSERT_TRUE(server_.AwaitAttempts(1));
+  EXPECT_EQ(client_->Snapshot().calls_in_flight, 1);
+  auto follower = Start();
+  EXPECT_EQ(client_->Snapshot().calls_in_flight, 2);
+
+  server_.Open();
+
+  EXPECT_EQ(CodeOf(std::move(leader)), StatusCode::kOk);
+  EXPECT_EQ(CodeOf(std::move(follower)), StatusCode::kOk);
+  EXPECT_TRUE(client_->Shutdown(30s));
+  EXPECT_EQ(client_->Snapshot().calls_in_flight, 0);
+}
+
 TEST_F(SingleFlightTest, TheReportTellsWhoShared) {
   CallReport first;
   CallReport second;

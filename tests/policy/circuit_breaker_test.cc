@@ -669,6 +669,30 @@ TEST_F(CircuitBreakerThreadTest, NeverMoreProbesThanAllowed) {
   EXPECT_FALSE(breaker.Acquire(Tick()).permit) << "a place was given back twice";
 }
 
+TEST_F(CircuitBreakerThreadTest, AnOperatorWithNothingToGiveBackDisturbsNoProbe) {
+  CircuitBreaker breaker({.minimum_calls = 1,
+                          .open_duration = 1ns,
+                          .max_open_duration = 1ns,
+                          .half_open_probes = 16000,
+                          .max_probes_in_flight = 2,
+                          .max_half_open = 24h},
+                         [] { return 0.0; });
+  breaker.Acquire(Tick()).permit.Settle(kFailure, Tick(), 1ms);
+
+  RunThreads([&](int thread, int) {
+    if (thread == 0) {
+      EXPECT_EQ(breaker.Resume(Tick()), std::nullopt);
+      return;
+    }
+    breaker.Acquire(Tick()).permit.Settle(kIgnored, Tick(), 1ms);
+  });
+
+  CircuitBreaker::Admission one = breaker.Acquire(Tick());
+  CircuitBreaker::Admission two = breaker.Acquire(Tick());
+  EXPECT_TRUE(one.permit);
+  EXPECT_TRUE(two.permit) << "a place was lost";
+}
+
 TEST_F(CircuitBreakerThreadTest, NoFailureIsLostOrCountedTwice) {
   CircuitBreaker breaker({.window = 24h, .minimum_calls = kThreads * kCalls, .failure_ratio = 1}, [] { return 0.0; });
   std::atomic<int> opened{0};

@@ -142,6 +142,18 @@ TEST_F(ResumePlanTest, WaitsExactlyAsLongAsTheServerAsks) {
   EXPECT_EQ(next.delay, 7s);
 }
 
+TEST_F(ResumePlanTest, AStreamWithoutEndIsNotHurriedByTheServer) {
+  ResumePlan endless({.endless = true, .initial_backoff = 100ms, .max_backoff = 300ms}, nullptr);
+  const auto delay = [&](std::chrono::milliseconds asked) {
+    return endless.Next(PushedBack({.delay = asked}), kWithoutMessages, kNow, kFarDeadline, kNoJitter).delay;
+  };
+
+  EXPECT_EQ(delay(0ms), 100ms);
+  EXPECT_EQ(delay(99ms), 200ms);
+  EXPECT_EQ(delay(0ms), 300ms) << "attempts without a limit need a backoff";
+  EXPECT_EQ(delay(100ms), 100ms) << "what is no hurry is obeyed exactly";
+}
+
 TEST_F(ResumePlanTest, APushbackIsAFailureAsAnyOther) {
   End(PushedBack({.delay = 1ms}));
   End(PushedBack({.delay = 1ms}));

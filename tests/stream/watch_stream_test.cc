@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/stream/raw_stream_server.h"
 #include "tests/stream/stream_fixture.h"
 
 namespace userclient::testing {
@@ -178,6 +179,35 @@ TEST_F(WatchStreamTest, EndsAtATimeoutOfTheCaller) {
 
   EXPECT_EQ(watch.Next(), std::nullopt);
   EXPECT_EQ(watch.status().code(), StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(WatchStreamTest, ThatItsAttemptsEndWellIsNoGoodEnd) {
+  // Each attempt ends with OK, as behind a proxy that lets no stream grow old.
+  const RawStreamServer server({});
+  const UserClient client = ConnectTo(server.address(), NoRetryConfig());
+  CallReport report;
+
+  UserWatch watch = client.WatchUsers({}, {.timeout = 3s, .report = &report});
+
+  EXPECT_EQ(watch.Next(), std::nullopt);
+  EXPECT_EQ(watch.status().code(), StatusCode::kDeadlineExceeded) << watch.status();
+  EXPECT_EQ(report.end, CallEnd::kDeadline);
+  EXPECT_GE(report.attempts.size(), 2u);
+}
+
+TEST_F(WatchStreamTest, AShutdownInACallbackEndsIt) {
+  StartServers(1);
+  Connect();
+  UserWatch watch = client_->WatchUsers();
+  ASSERT_TRUE(watch.WaitStarted(30s));
+  std::promise<bool> drained;
+
+  client_->GetUserAsync(AskFor("u-1")).Then([&](const auto&) { drained.set_value(client_->Shutdown(30s)); });
+
+  EXPECT_FALSE(drained.get_future().get());
+  ASSERT_TRUE(Eventually([&] { return client_->Snapshot().calls_in_flight == 0; }));
+  EXPECT_EQ(watch.Next(), std::nullopt);
+  EXPECT_EQ(watch.status().code(), StatusCode::kCancelled);
 }
 
 TEST_F(WatchStreamTest, CancelEndsIt) {

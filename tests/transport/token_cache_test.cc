@@ -205,6 +205,21 @@ TEST_F(TokenCacheTest, CallsWaitForTheSuccessorOfARefusedOne) {
   caller.join();
 }
 
+TEST_F(TokenCacheTest, WhoMustNotWaitIsGivenTheLastThereWas) {
+  Make({Token("one", 100s), Token("two")});
+  ASSERT_EQ(cache_->Get().value(), "one");
+  source_->HoldUp();
+
+  ASSERT_TRUE(cache_->RefreshAfter(cache_->generation()));
+  EXPECT_EQ(cache_->Get(TokenCache::Wait::kNever).value(), "one") << "refused, but there is no other yet";
+  clock_.Advance(101s);
+  EXPECT_EQ(cache_->Get(TokenCache::Wait::kNever).value(), "one") << "expired, but there is no other yet";
+
+  source_->LetGo();
+  EXPECT_EQ(cache_->Get().value(), "two");
+  EXPECT_EQ(cache_->Get(TokenCache::Wait::kNever).value(), "two");
+}
+
 TEST_F(TokenCacheTest, IfNoSuccessorCanBeHadTheRefusedOneIsSentAgain) {
   Make({Token("one"), absl::UnavailableError("down")});
   ASSERT_EQ(cache_->Get().value(), "one");
