@@ -29,10 +29,19 @@ if [[ "${suite}" == experimental ]]; then base=sid; fi
 home="${PWD}/build/newer/${suite}"
 newer_root="${home}/root"
 
-# shellcheck disable=SC2016  # apt expands it
 # The first of this system's own sources; a mirror or a cache of a company stays in use.
-mirror="$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $(. /etc/os-release && echo "${VERSION_CODENAME}")" |
-  head -n 1)"
+mirror_of_this_system() {
+  # shellcheck disable=SC2016  # apt expands it
+  apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $(. /etc/os-release && echo "${VERSION_CODENAME}")" |
+    head -n 1
+}
+install_packages newer
+mirror="$(mirror_of_this_system)"
+if [[ -z "${mirror}" ]]; then
+  # apt knows its sources by the lists that it has fetched, and an image of a container has none.
+  apt_get update
+  mirror="$(mirror_of_this_system)"
+fi
 [[ -n "${mirror}" ]] || die "this system's apt has no source of packages to take ${suite} from."
 
 packages_in_root() { packages_for build test | sed 's/=.*//'; }
@@ -60,7 +69,6 @@ in_root() {
 
 make_root() {
   local proxies
-  command -v debootstrap >/dev/null || install_packages newer
   say "making a root of ${base} in ${home}"
   mkdir -p "${home}"
   as_root rm -rf --one-file-system "${newer_root}.part"

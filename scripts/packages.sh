@@ -23,7 +23,7 @@ packages_bench=(valgrind=valgrind libbenchmark-dev python3=python3)
 packages_fuzz=(clang-14=clang++-14 libclang-rt-14-dev)
 packages_lint=(git=git clang-format-14=clang-format-14 clang-tidy-14=clang-tidy-14 npm=npm ca-certificates shellcheck=shellcheck)
 # A root with another suite of Debian.
-packages_newer=(debootstrap=debootstrap debian-archive-keyring)
+packages_newer=(debootstrap=debootstrap debian-archive-keyring git=git)
 packages_package=(libbenchmark-dev dpkg-dev=dpkg-shlibdeps file=file)
 # Debian 12 has it in its backports alone: ./run setup --otel.
 package_otel=opentelemetry-cpp-dev

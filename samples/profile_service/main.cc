@@ -198,7 +198,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
+    if (app.exit(error) != 0) return kWrongUsage;
+    return std::cout.flush() ? 0 : Fail(kCouldNotRun, absl::UnavailableError("cannot write to the standard output"));
   }
   return Run(flags);
 }

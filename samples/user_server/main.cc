@@ -91,10 +91,11 @@ int Fail(int exit_status, std::string_view message) {
 }
 
 // What the library calls an option, and what it is called here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kFlags = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kFlags = {{
     {"tls.certificate", "--tls-cert"},
     {"tls.key", "--tls-key"},
     {"tls.client_ca", "--tls-client-ca"},
+    {"name", "--name"},
     {"token_file", "--token-file"},
     {"rate_limit.per_second", "--rate-limit"},
     {"rate_limit.burst", "--rate-burst"},
@@ -116,11 +117,14 @@ int Fail(int exit_status, const absl::Status& status) {
   return Fail(exit_status, InTermsOfFlags({status.message().data(), status.message().size()}));
 }
 
+/// A call in 17 minutes.
+constexpr double kLowestRate = 0.001;
+
 /// What is wrong with it, or nothing. CLI::PositiveNumber looks for what lies outside, and finds nothing wrong with NaN.
 std::string CheckRateLimit(const std::string& text) {
   double rate = 0;
-  const bool fine = absl::SimpleAtod(text, &rate) && rate > 0 && std::isfinite(rate);
-  return fine ? "" : absl::StrCat("\"", text, "\" is no number above 0");
+  const bool fine = absl::SimpleAtod(text, &rate) && rate >= kLowestRate && std::isfinite(rate);
+  return fine ? "" : absl::StrCat("\"", text, "\" is no number of at least ", kLowestRate);
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -174,6 +178,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--completion", flags.completion, "print a script that lets a shell complete these flags, and exit")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
       ->type_name("bash|zsh|fish");
+  // As of a shell's variable that is not set: what it was to turn on must not be off in silence.
+  const CLI::Validator not_empty([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
+  for (CLI::Option* option : app.get_options([](const CLI::Option* each) { return each->get_expected_max() > 0; })) {
+    option->check(not_empty);
+  }
 }
 
 absl::StatusOr<std::chrono::nanoseconds> ParseDuration(const char* flag, const std::string& text) {
@@ -207,6 +216,9 @@ absl::Status CheckFlags(const Flags& flags) {
   if (flags.production && !flags.admin.empty()) return absl::InvalidArgumentError("--admin: not with --production");
   return absl::OkStatus();
 }
+
+/// The exit status of who had only to say something.
+int AllTold() { return std::cout.flush() ? 0 : Fail(kCouldNotRun, "cannot write to the standard output"); }
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -314,10 +326,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
+    return app.exit(error) == 0 ? AllTold() : kWrongUsage;
   }
   if (flags.manual) std::cout << manual::ManPage(manual::ViewOf(app), USERCLIENT_VERSION_STRING, "userctl(1)");
   if (!flags.completion.empty()) std::cout << manual::CompletionFor(flags.completion, manual::ViewOf(app));
   const bool has_told = flags.manual || !flags.completion.empty();
-  return has_told ? 0 : Run(flags);
+  return has_told ? AllTold() : Run(flags);
 }

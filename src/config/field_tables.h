@@ -23,7 +23,7 @@ enum class FieldType {
   kChoice,               // one of `choices`
   kObject,               // `object` says which
   kObjectList,           // a list of `object`
-  kLoadBalancingConfig,  // a list of {"policy": {...}}, whose insides only gRPC knows
+  kLoadBalancingConfig,  // a list of {"policy": {...}}, see load_balancing_check.h
 };
 
 /// One key of an object. Bounds of a kDuration are in seconds.

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "config/duration.h"
+#include "config/load_balancing_check.h"
 #include "config/nearest_name.h"
 #include "config/status_codes.h"
 #include "config/text.h"
@@ -197,24 +198,7 @@ bool ObjectReader::CheckChoice(const FieldSpec& field, const Json& value) const 
 }
 
 bool ObjectReader::CheckLoadBalancingConfig(const FieldSpec& field, const Json& value) const {
-  if (!CheckList(field, value)) return false;
-  bool good = true;
-  const auto refuse = [&](const Path& path, std::string_view what) {
-    problems_.Add(path, what);
-    good = false;
-  };
-  for (size_t index = 0; index < value.size(); ++index) {
-    const Json& policy = value[index];
-    const Path path = PathTo(field.key).At(index);
-    if (!policy.is_object()) {
-      refuse(path, Concat("must be an object such as {\"round_robin\": {}}, not ", Describe(policy)));
-    } else if (policy.size() != 1) {
-      refuse(path, Concat("must have one key, the name of the policy, not ", std::to_string(policy.size())));
-    } else if (!policy.begin()->is_object()) {
-      refuse(path.Key(policy.begin().key()), Concat("must be an object, not ", Describe(*policy.begin())));
-    }
-  }
-  return good;
+  return CheckList(field, value) && CheckLoadBalancing(value, PathTo(field.key), problems_);
 }
 
 bool ObjectReader::CheckList(const FieldSpec& field, const Json& value) const {

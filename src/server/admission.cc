@@ -12,8 +12,9 @@ absl::Status Admission::Check(const UserServerOptions& options) {
     return absl::InvalidArgumentError("max_concurrent_calls: must be at least 1");
   }
   if (!options.rate_limit) return absl::OkStatus();
-  if (!(options.rate_limit->per_second > 0) || !std::isfinite(options.rate_limit->per_second)) {
-    return absl::InvalidArgumentError("rate_limit.per_second: must be more than 0");
+  // Less than a call in 17 minutes is a mistake, and far less would be a time to wait that no clock knows.
+  if (!(options.rate_limit->per_second >= 0.001) || !std::isfinite(options.rate_limit->per_second)) {
+    return absl::InvalidArgumentError("rate_limit.per_second: must be at least 0.001");
   }
   if (options.rate_limit->burst < 1) return absl::InvalidArgumentError("rate_limit.burst: must be at least 1");
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -36,6 +37,7 @@ namespace userclient {
 namespace {
 
 constexpr int kStoreThreads = 4;
+constexpr size_t kLongestName = 256;
 constexpr int kMaxSeedUsers = 1'000'000;
 constexpr int kMaxSeedActivity = 1'000'000;
 constexpr std::chrono::milliseconds kMinWatchHeartbeat(10);
@@ -243,6 +245,12 @@ class UserServer::Impl {
  private:
   absl::Status CheckLimits() const {
     if (absl::Status limits = internal::Admission::Check(options_); !limits.ok()) return limits;
+    // gRPC ends the process over a trailer that is none.
+    const std::string name = options_.name.value_or("");
+    const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    if (!printable || name.size() > kLongestName) {
+      return absl::InvalidArgumentError(absl::StrCat("name: must be printable ASCII, at most ", kLongestName, " characters"));
+    }
     if (options_.max_concurrent_streams.value_or(1) < 1) {
       return absl::InvalidArgumentError("max_concurrent_streams: must be at least 1");
     }

@@ -91,7 +91,7 @@ TEST(AdmissionTest, ImpossibleLimitsAreNamed) {
   using absl::StatusCode;
 
   EXPECT_THAT(start({.rate_limit = RateLimit{}}),
-              IsError(StatusCode::kInvalidArgument, "rate_limit.per_second: must be more than 0"));
+              IsError(StatusCode::kInvalidArgument, "rate_limit.per_second: must be at least 0.001"));
   EXPECT_THAT(start({.rate_limit = RateLimit{.per_second = 1, .burst = 0}}),
               IsError(StatusCode::kInvalidArgument, "rate_limit.burst: must be at least 1"));
   EXPECT_THAT(start({.max_concurrent_calls = 0}),

@@ -64,7 +64,8 @@ struct UserServerOptions {
   std::chrono::nanoseconds watch_heartbeat = std::chrono::seconds(5);
   /// Null: the server's own, healthy until `faults()` is told otherwise.
   std::shared_ptr<FaultInjector> faults{};
-  /// Sent as the trailer `x-served-by` with every answer, so that callers see how load spreads.
+  /// Sent as the trailer `x-served-by` with every answer, so that callers see how load spreads. Printable ASCII, at most 256
+  /// characters.
   std::optional<std::string> name{};
   /// Off for a server that strangers can reach. Never served together with `token_file`: reflection asks for no token.
   bool reflection = true;
