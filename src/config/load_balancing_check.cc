@@ -14,10 +14,10 @@
 namespace userclient::internal {
 namespace {
 
-/// The beginnings of their names. With one of them in a service config, gRPC 1.51 ends the process or every call.
-constexpr std::array<std::string_view, 6> kOfXdsAlone = {"cds_", "eds_", "lrs_", "priority_", "weighted_target_", "xds_"};
-/// Its calls lack what xDS would tell of them, and 1.51 ends the process at the first.
-constexpr std::string_view kRingHash = "ring_hash_experimental";
+/// The beginnings of their names. With one of them in a service config, gRPC 1.51 ends the process (ring_hash at the first call)
+/// or every call.
+constexpr std::array<std::string_view, 7> kOfXdsAlone = {"cds_", "eds_", "lrs_", "priority_", "ring_hash_", "weighted_target_",
+                                                         "xds_"};
 constexpr std::string_view kOutlierDetection = "outlier_detection_experimental";
 /// 1.51 looks at the clock for ever with an interval of 0.1 ms and less, and no call ends any more.
 constexpr std::chrono::milliseconds kShortestInterval{10};
@@ -45,9 +45,8 @@ class Check {
     if (!settings.is_object()) return Refuse(path, Concat("must be an object, not ", Describe(settings)));
     const auto begins = [&](std::string_view beginning) { return name.starts_with(beginning); };
     if (std::any_of(kOfXdsAlone.begin(), kOfXdsAlone.end(), begins)) {
-      return Refuse(path, "is a policy that works under xDS alone, which configures it itself; use round_robin, or an xds: target");
+      return Refuse(path, "works under xDS alone; use round_robin, or an xds: target");
     }
-    if (name == kRingHash) return Refuse(path, "works under xDS alone; use round_robin, or an xds: target");
     if (name == kOutlierDetection && settings.contains("interval")) Interval(settings.at("interval"), path.Key("interval"));
     if (settings.contains("childPolicy") && settings.at("childPolicy").is_array()) {
       List(settings.at("childPolicy"), path.Key("childPolicy"));

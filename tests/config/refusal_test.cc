@@ -81,14 +81,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"loadBalancingConfig": [{"ring_hash_experimental": {}}]})",
                 "loadBalancingConfig[0].ring_hash_experimental: works under xDS alone; use round_robin, or an xds: target"},
         Refusal{R"({"loadBalancingConfig": [{"round_robin": {}}, {"cds_experimental": {"cluster": "x"}}]})",
-                "loadBalancingConfig[1].cds_experimental: is a policy that works under xDS alone, which configures it itself; use "
-                "round_robin, or an xds: target"},
-        Refusal{R"({"loadBalancingConfig": [{"outlier_detection_experimental": {"childPolicy": [{"priority_experimental": {}}]}}]})",
-                "loadBalancingConfig[0].outlier_detection_experimental.childPolicy[0].priority_experimental: is a policy that works "
-                "under xDS alone, which configures it itself; use round_robin, or an xds: target"},
-        Refusal{R"({"loadBalancingConfig": [{"outlier_detection_experimental": {"interval": "0.009999999s"}}]})",
-                "loadBalancingConfig[0].outlier_detection_experimental.interval: must be at least 0.01s, or gRPC would do nothing "
-                "else"},
+                "loadBalancingConfig[1].cds_experimental: works under xDS alone; use round_robin, or an xds: target"},
+        Refusal{
+            R"({"loadBalancingConfig": [{"outlier_detection_experimental": {"childPolicy": [{"priority_experimental": {}}]}}]})",
+            "loadBalancingConfig[0].outlier_detection_experimental.childPolicy[0].priority_experimental: works under xDS "
+            "alone; use round_robin, or an xds: target"},
+        Refusal{
+            R"({"loadBalancingConfig": [{"outlier_detection_experimental": {"interval": "0.009999999s"}}]})",
+            "loadBalancingConfig[0].outlier_detection_experimental.interval: must be at least 0.01s, or gRPC would do nothing "
+            "else"},
         Refusal{R"({"healthCheckConfig": "s.S"})", R"(healthCheckConfig: must be an object, not "s.S")"},
         Refusal{R"({"healthCheckConfig": {"service": "s.S"}})", "healthCheckConfig.service: unknown key"},
         Refusal{R"({"healthCheckConfig": {"servicename": "s.S"}})",

@@ -119,9 +119,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Change{[](ServiceConfig& config) { config.bulkheads[0].circuit_breaker->window = 0s; },
                "userclient.bulkheads[0].circuitBreaker.window: must be at least 0.1s"},
-        Change{[](ServiceConfig& config) { config.channel_json = R"({"loadBalancingConfig": [{"ring_hash_experimental": {}}]})"; },
-               "channel_json.loadBalancingConfig[0].ring_hash_experimental: works under xDS alone; use round_robin, or an xds: "
-               "target"},
+        Change{
+            [](ServiceConfig& config) { config.channel_json = R"({"loadBalancingConfig": [{"ring_hash_experimental": {}}]})"; },
+            "channel_json.loadBalancingConfig[0].ring_hash_experimental: works under xDS alone; use round_robin, or an xds: "
+            "target"},
         Change{[](ServiceConfig& config) { config.bulkheads[0].circuit_breaker->open_duration = -1s; },
                "userclient.bulkheads[0].circuitBreaker.openDuration: must not be negative, as \"-1s\" is"},
         Change{[](ServiceConfig& config) { config.methods[0].timeout = std::chrono::nanoseconds::max(); },
