@@ -186,8 +186,7 @@ AsyncCall::Attempt& AsyncCall::NextAttempt() {
 }
 
 void AsyncCall::TakeBackAttempt() {
-  --attempts_;
-  others_.pop_back();
+  if (--attempts_ > 0) others_.pop_back();
 }
 
 // ---- Seats

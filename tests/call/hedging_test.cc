@@ -196,6 +196,19 @@ TEST_F(HedgingTest, SendsNoHedgeWhenItsCompartmentIsNearlyFull) {
   for (const auto& other : others) other.Cancel();
 }
 
+TEST_F(HedgingTest, IfAllThatAreSentAtOnceAreRefusedSoIsTheCall) {
+  const UserClient client = ConnectTo(server_->address(), HedgingConfig({.delay = "0s"}, R"(, "userclient": {"bulkheads":
+      [{"name": "reads", "methods": [{"service": "user.v1.UserService"}], "circuitBreaker": {}}]})"));
+  ASSERT_EQ(client.OverrideCircuit("reads", CircuitOverride::kOpen), absl::OkStatus());
+
+  const auto refused = client.GetUser(AskFor("u-1"), {.report = &report_});
+
+  EXPECT_EQ(RejectionOf(refused.status()), Rejection::kCircuitOpen);
+  EXPECT_TRUE(report_.attempts.empty());
+  ASSERT_EQ(client.OverrideCircuit("reads", CircuitOverride::kNone), absl::OkStatus());
+  EXPECT_TRUE(client.GetUser(AskFor("u-1")).ok());
+}
+
 TEST_F(HedgingTest, HedgesThatAreRefusedLeaveNothingBehind) {
   constexpr int kCalls = 10;
   server_->ScriptRepeatedly("GetUser", {Hang()});
