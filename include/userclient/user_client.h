@@ -67,7 +67,8 @@ class UserClient {
   /// Reads the config and the certificates and prepares the channels. Connects with the first call, and does not wait for the
   /// server: it may start later. *Errors:* INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED naming the option or the place in the
   /// file that is wrong. RESOURCE_EXHAUSTED if there are no file descriptors or threads for gRPC to start with; a later try may
-  /// succeed.
+  /// succeed. A SIGPIPE about which the process has not decided is ignored from now on: name servers could end it
+  /// (docs/deployment.md).
   static absl::StatusOr<UserClient> Create(const ClientOptions& options);
 
   /// What Create would say about a service config: whether it can be used for user.v1.UserService.

@@ -17,7 +17,9 @@
 #include "call/attempt_rules.h"
 #include "call/callback_thread.h"
 #include "call/client_keeper.h"
+#include "call/xds_bootstrap.h"
 #include "config/value_check.h"
+#include "discovery/broken_pipes.h"
 #include "tls/openssl_at_exit.h"
 #include "transport/credentials.h"
 #include "transport/grpc_start.h"
@@ -200,6 +202,10 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(const ClientOptio
     return absl::InvalidArgumentError(absl::StrCat("observers[", null_observer - options.observers.begin(), "]: is null"));
   }
   if (absl::Status status = CheckThatAllDiffer(options.observers); !status.ok()) return status;
+  if (!options.channel_factory) {
+    if (absl::Status status = CheckBootstrapFor(options.target); !status.ok()) return status;
+  }
+  IgnoreBrokenPipes();
   // First, so that no change of them goes unnoticed.
   WatchedFiles config_files(FilesOf(options.service_config_file));
   absl::StatusOr<ServiceConfig> config = ReadConfig(options);

@@ -21,6 +21,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "discovery/broken_pipes.h"
 
 namespace userclient::internal {
 namespace {
@@ -311,6 +312,7 @@ absl::Status DnsAnswer::status() const {
 }
 
 DnsAnswer LookUp(const DnsName& name, const DnsLookupOptions& options, const std::stop_token& stop) {
+  IgnoreBrokenPipes();
   const Alarm stopped;
   if (stopped.descriptor() < 0) {
     const absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("cannot look up ", name.host));

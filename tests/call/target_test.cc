@@ -128,6 +128,44 @@ TEST(TargetTest, XdsWithoutABootstrapSaysWhatItNeeds) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("GRPC_XDS_BOOTSTRAP"));
 }
 
+// gRPC would end the process at the first call.
+class XdsBootstrapTest : public ::testing::Test {
+ protected:
+  ~XdsBootstrapTest() override {
+    unsetenv("GRPC_XDS_BOOTSTRAP");
+    unsetenv("GRPC_XDS_BOOTSTRAP_CONFIG");
+  }
+
+  static absl::Status Create() {
+    return UserClient::Create({.target = "xds:///users", .credentials = Credentials::Insecure()}).status();
+  }
+};
+
+TEST_F(XdsBootstrapTest, AFileThatIsNotThereIsRefused) {
+  setenv("GRPC_XDS_BOOTSTRAP", "/no/such/file", 1);
+
+  EXPECT_EQ(Create(), absl::NotFoundError("GRPC_XDS_BOOTSTRAP: cannot read /no/such/file: No such file or directory"));
+}
+
+TEST_F(XdsBootstrapTest, ADirectoryIsRefused) {
+  setenv("GRPC_XDS_BOOTSTRAP", "/tmp", 1);
+
+  EXPECT_THAT(std::string(Create().message()), HasSubstr("GRPC_XDS_BOOTSTRAP: cannot read /tmp"));
+}
+
+TEST_F(XdsBootstrapTest, OneWithoutServersIsRefused) {
+  setenv("GRPC_XDS_BOOTSTRAP_CONFIG", R"({"xds_servers": []})", 1);
+
+  EXPECT_EQ(Create(), absl::InvalidArgumentError("GRPC_XDS_BOOTSTRAP_CONFIG: xds_servers: must not be empty"));
+}
+
+TEST_F(XdsBootstrapTest, WhatElseIsWrongWithItIsForGrpcToSay) {
+  for (const char* const text : {"", "{", "[]", "{}", R"({"xds_servers": 1})"}) {
+    setenv("GRPC_XDS_BOOTSTRAP_CONFIG", text, 1);
+    EXPECT_EQ(Create(), absl::OkStatus()) << text;
+  }
+}
+
 class ChannelFactoryTest : public ::testing::Test {
  protected:
   void SetUp() override {

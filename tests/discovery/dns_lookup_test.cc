@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "discovery/broken_pipes.h"
 #include "tests/discovery/resources.h"
 #include "tests/support/scripted_name_server.h"
 
@@ -51,6 +53,41 @@ TEST(DnsLookupTest, FindsBothFamilies) {
   EXPECT_TRUE(answer.status().ok()) << answer.status();
   EXPECT_THAT(answer.ipv4.addresses, ElementsAre("10.0.0.1"));
   EXPECT_THAT(answer.ipv6.addresses, ElementsAre("fd00::1"));
+}
+
+class BrokenPipesTest : public ::testing::Test {
+ protected:
+  BrokenPipesTest() { sigaction(SIGPIPE, nullptr, &before_); }
+  ~BrokenPipesTest() override { sigaction(SIGPIPE, &before_, nullptr); }
+
+  static auto Present() {
+    struct sigaction present = {};
+    sigaction(SIGPIPE, nullptr, &present);
+    return present.sa_handler;
+  }
+
+ private:
+  struct sigaction before_ = {};
+};
+
+TEST_F(BrokenPipesTest, ANameServerThatResetsItsConnectionsEndsNobody) {
+  std::signal(SIGPIPE, SIG_DFL);
+  ScriptedNameServer server;
+  server.Set(kHost, {.way = Way::kTruncated}, {.way = Way::kTruncated});
+  server.ResetConnections();
+
+  EXPECT_FALSE(LookUp(At(server)).status().ok());
+
+  EXPECT_EQ(Present(), SIG_IGN);
+}
+
+TEST_F(BrokenPipesTest, WhatTheApplicationDoesAboutThemStays) {
+  const auto own = [](int) {};
+  std::signal(SIGPIPE, own);
+
+  IgnoreBrokenPipes();
+
+  EXPECT_EQ(Present(), static_cast<sighandler_t>(own));
 }
 
 TEST(DnsLookupTest, FindsIpv4Alone) {

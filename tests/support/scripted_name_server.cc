@@ -268,6 +268,13 @@ void ScriptedNameServer::ServeUdp(std::vector<Delayed>& delayed) {
 void ScriptedNameServer::ServeTcp() {
   int peer = accept4(tcp_, nullptr, nullptr, SOCK_CLOEXEC);
   if (peer < 0) return;
+  if (resets_) {
+    // First the end, then the reset: whoever writes thereafter gets EPIPE.
+    const linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    shutdown(peer, SHUT_WR);
+    return Close(peer);
+  }
   const timeval limit = {.tv_sec = 5, .tv_usec = 0};
   setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   // One question a connection, as a server may do.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -63,6 +64,9 @@ class ScriptedNameServer {
   /// Listens again, on the same port.
   void Return();
 
+  /// TCP connections are reset as soon as they are taken.
+  void ResetConnections() { resets_ = true; }
+
   /// Questions for this name that have arrived.
   int queries(const std::string& name, DnsFamily family) const;
   /// Those that came over TCP.
@@ -86,6 +90,7 @@ class ScriptedNameServer {
   int tcp_ = -1;
   int wake_up_ = -1;
   std::thread thread_;
+  std::atomic<bool> resets_ = false;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
