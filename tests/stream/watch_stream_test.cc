@@ -200,11 +200,16 @@ TEST_F(WatchStreamTest, AShutdownInACallbackEndsIt) {
   Connect();
   UserWatch watch = client_->WatchUsers();
   ASSERT_TRUE(watch.WaitStarted(30s));
-  std::promise<bool> drained;
+  // Later than Then, which would otherwise call back at once, where a shutdown may wait.
+  SetFaults(R"({"faults": [{"method": "GetUser", "delay": "2s"}]})");
+  std::promise<void> returned;
 
-  client_->GetUserAsync(AskFor("u-1")).Then([&](const auto&) { drained.set_value(client_->Shutdown(30s)); });
+  client_->GetUserAsync(AskFor("u-1")).Then([&](const auto&) {
+    client_->Shutdown(30s);
+    returned.set_value();
+  });
 
-  EXPECT_FALSE(drained.get_future().get());
+  returned.get_future().wait();
   ASSERT_TRUE(Eventually([&] { return client_->Snapshot().calls_in_flight == 0; }));
   EXPECT_EQ(watch.Next(), std::nullopt);
   EXPECT_EQ(watch.status().code(), StatusCode::kCancelled);
