@@ -11,7 +11,6 @@
 #include "config/written_config.h"
 
 namespace userclient::internal {
-
 namespace {
 
 /// What it is besides, gRPC itself will say.

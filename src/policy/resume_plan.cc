@@ -65,8 +65,8 @@ NextStep ResumePlan::Next(const AttemptEnd& attempt, bool progressed, TimePoint 
 
   NextStep next{.retry = true, .delay = Backoff(random), .reason = AttemptReason::kResume};
   // Without a limit to the attempts, a server that says "at once" would be asked as fast as it can answer.
-  const bool too_soon = rules_.endless && attempt.pushback.delay && *attempt.pushback.delay < rules_.initial_backoff;
-  if (attempt.pushback.delay && !too_soon) next.delay = *attempt.pushback.delay;
+  const Duration shortest = rules_.endless ? rules_.initial_backoff : Duration::zero();
+  if (attempt.pushback.delay && *attempt.pushback.delay >= shortest) next.delay = *attempt.pushback.delay;
   if (next.delay >= deadline - now) return End(CallEnd::kDeadline);
   return next;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "server/printable_ascii.h"
 #include "server/status_conversion.h"
 
 namespace userclient::internal {
@@ -44,10 +45,6 @@ std::optional<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
     nanoseconds = nanoseconds * 10 + (c - '0');
   }
   return std::chrono::nanoseconds(nanoseconds);
-}
-
-bool IsPrintableAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 /// What gRPC lets a program send: other names and values would abort the process.

@@ -24,6 +24,7 @@
 #include "server/lasting_trouble.h"
 #include "server/listen_address.h"
 #include "server/live_streams.h"
+#include "server/printable_ascii.h"
 #include "server/server_credentials.h"
 #include "server/server_identity.h"
 #include "server/tls_context_adoption.h"
@@ -245,10 +246,8 @@ class UserServer::Impl {
  private:
   absl::Status CheckLimits() const {
     if (absl::Status limits = internal::Admission::Check(options_); !limits.ok()) return limits;
-    // gRPC ends the process over a trailer that is none.
     const std::string name = options_.name.value_or("");
-    const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
-    if (!printable || name.size() > kLongestName) {
+    if (!internal::IsPrintableAscii(name) || name.size() > kLongestName) {
       return absl::InvalidArgumentError(absl::StrCat("name: must be printable ASCII, at most ", kLongestName, " characters"));
     }
     if (options_.max_concurrent_streams.value_or(1) < 1) {

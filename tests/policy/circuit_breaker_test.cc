@@ -581,6 +581,14 @@ class CircuitBreakerThreadTest : public ::testing::Test {
   static constexpr int kThreads = 4;
   static constexpr int kCalls = 5'000;
 
+  /// After its first failure it is half-open for all that these tests bring it.
+  static constexpr CircuitBreakerOptions kAlwaysProbing{.minimum_calls = 1,
+                                                        .open_duration = 1ns,
+                                                        .max_open_duration = 1ns,
+                                                        .half_open_probes = 16000,
+                                                        .max_probes_in_flight = 2,
+                                                        .max_half_open = 24h};
+
   /// Runs a function on every thread: (number of the thread, number of the call).
   template <typename Function>
   void RunThreads(Function function) {
@@ -636,13 +644,7 @@ TEST_F(CircuitBreakerThreadTest, ProbesInFlightStayBoundedAndTransitionsAreRetur
 }
 
 TEST_F(CircuitBreakerThreadTest, NeverMoreProbesThanAllowed) {
-  CircuitBreaker breaker({.minimum_calls = 1,
-                          .open_duration = 1ns,
-                          .max_open_duration = 1ns,
-                          .half_open_probes = 16000,
-                          .max_probes_in_flight = 2,
-                          .max_half_open = 24h},
-                         [] { return 0.0; });
+  CircuitBreaker breaker(kAlwaysProbing, [] { return 0.0; });
   breaker.Acquire(Tick()).permit.Settle(kFailure, Tick(), 1ms);
   std::atomic<int> in_flight{0};
   std::atomic<int> most{0};
@@ -670,13 +672,7 @@ TEST_F(CircuitBreakerThreadTest, NeverMoreProbesThanAllowed) {
 }
 
 TEST_F(CircuitBreakerThreadTest, AnOperatorWithNothingToGiveBackDisturbsNoProbe) {
-  CircuitBreaker breaker({.minimum_calls = 1,
-                          .open_duration = 1ns,
-                          .max_open_duration = 1ns,
-                          .half_open_probes = 16000,
-                          .max_probes_in_flight = 2,
-                          .max_half_open = 24h},
-                         [] { return 0.0; });
+  CircuitBreaker breaker(kAlwaysProbing, [] { return 0.0; });
   breaker.Acquire(Tick()).permit.Settle(kFailure, Tick(), 1ms);
 
   RunThreads([&](int thread, int) {
